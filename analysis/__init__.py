@@ -1,0 +1,1 @@
+"""What the results mean: from the runs frame to the criteria table, the figures and the report."""

@@ -1,0 +1,1 @@
+"""How one training runs: its types, activations, data, engines, results and their records."""

@@ -1,0 +1,148 @@
+"""What a sweep asks, as the analysis needs to know it: focus, rivals, factors, what counts as a difference.
+
+It is written into the ledger beside the results, so that a table can be made from the ledger alone.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from study.training import Level
+
+Role = Literal["condition", "nuisance"]
+Design = Literal["ofat", "paired", "tuned"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Factor:
+    """Something that varies beside the activation.
+
+    Parameters
+    ----------
+    name : str
+        Key in the spec and column of the runs frame.
+    role : {"condition", "nuisance"}
+        A condition is a row of the criteria table; a nuisance is varied and averaged over.
+    levels : tuple of Level or None
+        The levels in the order of the spec, or None for a range.
+    low, high : int, float or None
+        Ends of a range, both included.
+    integer : bool
+        Whether a range holds whole numbers only.
+    step : int or None
+        Distance between the levels of an integer range.
+    log : bool
+        Whether the factor is spaced and analysed on a logarithmic scale.
+    relative : bool
+        For `learning_rate`: levels are multiples of the optimizer's base learning rate.
+    """
+
+    name: str
+    role: Role
+    levels: tuple[Level, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    integer: bool = False
+    step: int | None = None
+    log: bool = False
+    relative: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the levels are ordered numbers rather than names or switches."""
+        if self.levels is None:
+            return True
+        return all(isinstance(level, int | float) and not isinstance(level, bool) for level in self.levels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        values = dataclasses.asdict(self)
+        values["levels"] = None if self.levels is None else list(self.levels)
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build a factor from what `to_json` returned."""
+        levels = values["levels"]
+        return cls(**{**values, "levels": None if levels is None else tuple(levels)})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is asked and what counts as an answer; fixed before the first training.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sweep.
+    question : str
+        The question in the user's words.
+    focus : str
+        The activation asked about.
+    rivals : tuple of str
+        What it is compared with, in the order of the spec.
+    design : {"ofat", "paired", "tuned"}
+        How configurations were chosen.
+    dataset, architecture : str
+        As in the spec.
+    dataset_note : str
+        A remark that every table must carry, such as a data set that is not the upstream one.
+    factors : tuple of Factor
+        In the order of the spec.
+    metric : str
+        Column of the runs frame that is compared, such as `test_accuracy`.
+    higher_is_better : bool
+        Direction of the metric.
+    unit : str
+        Unit of the metric: `points` for accuracies, `nats` for losses.
+    delta : float
+        Smallest difference that matters, in the metric's unit.
+    loss_cap : float
+        Differences are clipped to plus or minus this; a failed side loses this much.
+    planned_configurations, planned_trainings : int
+        Size of the whole design, to tell a finished sweep from a running one.
+    """
+
+    name: str
+    question: str
+    focus: str
+    rivals: tuple[str, ...]
+    design: Design
+    dataset: str
+    architecture: str
+    dataset_note: str = ""
+    factors: tuple[Factor, ...]
+    metric: str
+    higher_is_better: bool
+    unit: str
+    delta: float
+    loss_cap: float
+    planned_configurations: int
+    planned_trainings: int
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Focus first, then the rivals."""
+        return (self.focus, *self.rivals)
+
+    @property
+    def conditions(self) -> tuple[Factor, ...]:
+        """The factors that are rows of the criteria table."""
+        return tuple(factor for factor in self.factors if factor.role == "condition")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**values, "rivals": list(self.rivals), "factors": [factor.to_json() for factor in self.factors]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build a question from what `to_json` returned."""
+        return cls(
+            **{
+                **values,
+                "rivals": tuple(values["rivals"]),
+                "factors": tuple(Factor.from_json(factor) for factor in values["factors"]),
+            }
+        )

@@ -1,0 +1,252 @@
+"""The central types: a training, everything that decides it, and the result that came back.
+
+A *training* is one network trained once. It is a value: two trainings with equal fields are the
+same training, and `Training.digest` is its identity in the ledger, the runs frame and the exports.
+A *block* is a configuration with a replicate; every activation is trained in it under the same
+random streams, so two trainings of one block are a pair.
+
+Nothing heavy is imported here: the driver, the engines and the analysis all read this file.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+Level = bool | int | float | str
+"""One value of a factor."""
+
+
+class Status(StrEnum):
+    """How a training ended. Everything but `OK` is a failure and counts as a loss of `loss_cap`."""
+
+    OK = "ok"
+    DIVERGED = "diverged"
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    PRUNED = "pruned"
+
+    @property
+    def sentence(self) -> str:
+        """The status as a sentence for people."""
+        return {
+            Status.OK: "trained to the end",
+            Status.DIVERGED: "diverged: loss or weights not finite, or loss exploded at chance level",
+            Status.OOM: "ran out of memory",
+            Status.TIMEOUT: "ran out of its time",
+            Status.ERROR: "stopped by an error that is not the activation's doing",
+            Status.PRUNED: "stopped early by the pruner",
+        }[self]
+
+
+def canonical_json(value: Any) -> str:
+    """Serialize `value` so that equal values give equal bytes.
+
+    Keys are sorted, there is no white space, floats are written by `repr` (shortest form that
+    reads back exactly).
+
+    Raises
+    ------
+    ValueError
+        If a float is not finite.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def digest_of(value: Any) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Configuration:
+    """One setting of every factor, without activation and replicate.
+
+    Parameters
+    ----------
+    index : int
+        Row of the design, from 0. A design that grows keeps its first rows.
+    levels : dict of str to Level
+        Factor name to level, as the spec states it (a relative learning rate is the multiple).
+    """
+
+    index: int
+    levels: Mapping[str, Level]
+
+    @property
+    def digest(self) -> str:
+        """Identity of the configuration; does not depend on its row."""
+        return digest_of(dict(self.levels))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """Everything that decides one training.
+
+    Parameters
+    ----------
+    dataset : str
+        Name in `study.datasets.DATASETS` or `package.module:function`.
+    train_size : int or None
+        Images of the training cut that are used, the first ones of its fixed order; None for all.
+    architecture : str
+        Name in `study.architectures.ARCHITECTURES` or `package.module:function`.
+    architecture_arguments : tuple of (str, Level)
+        The architecture's own arguments (`depth`, `width`, ...), sorted by name.
+    activation : str
+        Canonical name: `"mish"`, `"beta_mish(1.5)"` or `package.module:function`.
+    epochs, batch_size : int
+        The last, incomplete batch of an epoch is left out.
+    optimizer : str
+        Name in `study.optimizers.OPTIMIZERS`; its constants are written there.
+    learning_rate : float
+        Absolute.
+    initializer : str
+        Name in `study.initializers.INITIALIZERS`; for the kernels of the hidden layers.
+    regularizer : str
+        `none`, `l1`, `l2` or `l1_l2`; a penalty on the kernels of the hidden layers.
+    regularizer_strength : float
+        Factor of each penalty term.
+    dropout : float
+        Probability that a hidden unit is dropped, in [0, 1).
+    batch_normalization : bool
+        Whether hidden layers are normalized over the batch, before the activation.
+    input_noise : float
+        Standard deviation of Gaussian noise on the inputs, which are scaled to [0, 1].
+    noise_at : str
+        `train` or `test`: when the noise is added.
+    augmentation : str
+        `none`, `shift` or `shift_flip`.
+    mixup : float
+        Parameter of the symmetric Beta distribution of the mixing coefficient; 0 for no mixup.
+    checkpoint : str
+        `last` or `best`: the epoch whose weights are scored, fixed beforehand; `best` is by
+        validation accuracy.
+    sweep_seed : int
+        Seed of the sweep.
+    configuration : str
+        Digest of the configuration.
+    replicate : int
+        Number of the replicate within the configuration, from 0.
+    """
+
+    dataset: str
+    train_size: int | None = None
+    architecture: str
+    architecture_arguments: tuple[tuple[str, Level], ...] = ()
+    activation: str
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    initializer: str = "glorot_uniform"
+    regularizer: str = "none"
+    regularizer_strength: float = 0.0
+    dropout: float = 0.0
+    batch_normalization: bool = False
+    input_noise: float = 0.0
+    noise_at: str = "train"
+    augmentation: str = "none"
+    mixup: float = 0.0
+    checkpoint: str = "last"
+    sweep_seed: int
+    configuration: str
+    replicate: int
+
+    @property
+    def digest(self) -> str:
+        """Identity of the training."""
+        return digest_of(self.to_json())
+
+    @property
+    def block(self) -> str:
+        """Identity of the block: configuration and replicate."""
+        return f"{self.configuration}-{self.replicate}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values; `from_json` reads them back."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["architecture_arguments"] = dict(self.architecture_arguments)
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build a training from what `to_json` returned."""
+        arguments = tuple(sorted(values["architecture_arguments"].items()))
+        return cls(**{**values, "architecture_arguments": arguments})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingResult:
+    """What came back from one training.
+
+    Parameters
+    ----------
+    digest : str
+        Digest of the training.
+    status : Status
+        How it ended.
+    reason : str
+        One sentence on a failure, empty for `ok`.
+    metrics : dict of str to float
+        `{train,validation,test}_accuracy` in points (0 to 100) and `{...}_loss` (cross-entropy,
+        nats) at the checkpoint. Empty unless the status is `ok`.
+    curve : dict of str to tuple of float
+        One value per epoch that was run: `train_loss`, `train_accuracy` (running, under dropout and
+        augmentation), `validation_loss`, `validation_accuracy`. A value that is not finite is NaN.
+    checkpoint_epoch : int or None
+        Epoch that was scored, from 1.
+    seconds : float
+        Wall-clock time of the training, without building and tracing its program.
+    build_seconds : float
+        Time spent on building and tracing, 0 where the program was there already.
+    examples_per_second : float
+        Training examples seen per second of `seconds`.
+    peak_memory_mib : float
+        Peak resident memory of the training process (CPU) or peak device memory (GPU), MiB.
+    """
+
+    digest: str
+    status: Status
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    checkpoint_epoch: int | None = None
+    seconds: float = 0.0
+    build_seconds: float = 0.0
+    examples_per_second: float = 0.0
+    peak_memory_mib: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values (not finite becomes None), without the curve."""
+        values: dict[str, Any] = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "curve"
+        }
+        values["status"] = self.status.value
+        values["metrics"] = dict(self.metrics)
+        return values
+
+    def curve_to_json(self) -> dict[str, list[float | None]]:
+        """Return the curve as plain JSON values; a value that is not finite becomes None."""
+        return {name: [v if math.isfinite(v) else None for v in values] for name, values in self.curve.items()}
+
+    @classmethod
+    def from_json(
+        cls, values: Mapping[str, Any], curve: Mapping[str, list[float | None]] | None = None
+    ) -> Self:
+        """Build a result from what `to_json` and `curve_to_json` returned."""
+        return cls(
+            **{
+                **values,
+                "status": Status(values["status"]),
+                "curve": {
+                    name: tuple(math.nan if v is None else v for v in series)
+                    for name, series in (curve or {}).items()
+                },
+            }
+        )
