@@ -90,6 +90,8 @@ class Question:
         A remark that every table must carry, such as a data set that is not the upstream one.
     factors : tuple of Factor
         In the order of the spec.
+    baseline : tuple of (str, Level)
+        `ofat` only: the level every factor has while another one moves.
     metric : str
         Column of the runs frame that is compared, such as `test_accuracy`.
     higher_is_better : bool
@@ -113,6 +115,7 @@ class Question:
     architecture: str
     dataset_note: str = ""
     factors: tuple[Factor, ...]
+    baseline: tuple[tuple[str, Level], ...] = ()
     metric: str
     higher_is_better: bool
     unit: str
@@ -134,7 +137,12 @@ class Question:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**values, "rivals": list(self.rivals), "factors": [factor.to_json() for factor in self.factors]}
+        return {
+            **values,
+            "rivals": list(self.rivals),
+            "factors": [factor.to_json() for factor in self.factors],
+            "baseline": dict(self.baseline),
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -144,5 +152,6 @@ class Question:
                 **values,
                 "rivals": tuple(values["rivals"]),
                 "factors": tuple(Factor.from_json(factor) for factor in values["factors"]),
+                "baseline": tuple(values["baseline"].items()),
             }
         )

@@ -1,0 +1,264 @@
+"""What the MLflow dashboard shows of a sweep: names, parameters, metrics, curves, tags, descriptions.
+
+A sweep is an experiment with one parent run and one child run per (configuration, activation). Here
+they are plain values; `study.tracking` writes them. Parameters and metrics carry the spec's own keys.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from study.ledger import Entry
+from study.question import Factor, Question
+from study.training import Level, Status, TrainingResult, digest_of
+
+LAYOUT = 1
+"""Part of every child run's content: raised whenever this file shows something else, so that runs of an
+older version are replaced."""
+
+KIND = "mishstudy.kind"
+KEY = "mishstudy.key"
+CONTENT = "mishstudy.content"
+"""Tags by which the writer finds its own runs again."""
+
+NAME_LIMIT = 250
+PARAMETER_LIMIT = 6000
+TAG_LIMIT = 8000
+"""MLflow's limits, in characters."""
+
+_SHORT = {
+    "batch_normalization": "batch norm",
+    "batch_size": "batch",
+    "learning_rate": "lr",
+    "regularizer_strength": "strength",
+}
+# Okabe and Ito's palette, told apart with every kind of colour vision; the focus gets the first one.
+_COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+_SOURCE = {"mlflow.source.name": "mishstudy", "mlflow.source.type": "LOCAL"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChildRun:
+    """One configuration with one activation, over its replicates.
+
+    Parameters
+    ----------
+    key : str
+        `<configuration digest>/<activation>`; one run has it.
+    name : str
+        For people, such as `mish · depth 8 · batch 64 · adam · #12`.
+    parameters : dict of str to str
+        Activation, row of the design, every factor's level.
+    metrics : dict of str to float
+        Finite values only: means over the replicates that ended `ok`, `<metric>_sd` over two or more
+        of them (sample standard deviation), `failed` (share of the replicates), `replicates`,
+        `seconds`, and `factor/<name>` for numeric factors, since MLflow sorts and compares parameters as text.
+    curves : dict of str to tuple of (int, float)
+        `epoch/<series>`: (epoch from 1, mean over replicates), without values that are not finite.
+    tags : dict of str to str
+        Status, digests, what MLflow itself knows.
+    failed : bool
+        Whether no replicate ended `ok`.
+    started, ended : float
+        Seconds since 1970, UTC.
+    """
+
+    key: str
+    name: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curves: Mapping[str, tuple[tuple[int, float], ...]]
+    tags: Mapping[str, str]
+    failed: bool
+    started: float
+    ended: float
+
+    @property
+    def content(self) -> str:
+        """Digest of what was trained and came out; a run with the same key and content is left alone."""
+        return self.tags[CONTENT]
+
+
+def run_key(entry: Entry) -> str:
+    """Return the key of the child run that `entry` belongs to."""
+    return f"{entry.configuration.digest}/{entry.training.activation}"
+
+
+def child_run(question: Question, entries: Sequence[Entry], *, started: float, ended: float) -> ChildRun:
+    """Describe the child run of one configuration and activation.
+
+    Parameters
+    ----------
+    question : Question
+        Of the sweep.
+    entries : sequence of Entry
+        At least one; all of one configuration and activation, in any order.
+    started, ended : float
+        Seconds since 1970, UTC.
+    """
+    entries = sorted(entries, key=lambda entry: (entry.training.replicate, entry.training.digest))
+    first = entries[0]
+    results = [entry.result for entry in entries]
+    activation = first.training.activation
+    levels = _ordered(question, first.configuration.levels)
+    parameters = {"activation": activation, "configuration": str(first.configuration.index)}
+    parameters |= {name: _plain(level) for name, level in levels.items()}
+    if any(factor.relative and factor.name == "learning_rate" for factor in question.factors):
+        rates = dict.fromkeys(entry.training.learning_rate for entry in entries)
+        parameters["learning_rate_absolute"] = ", ".join(map(_plain, rates))
+    statuses = dict.fromkeys(status for status in Status for r in results if r.status is status)
+    reasons = dict.fromkeys(result.reason for result in results if result.reason)
+    tags = {
+        **_SOURCE,
+        KIND: "configuration",
+        KEY: run_key(first),
+        CONTENT: digest_of([LAYOUT, parameters, [_outcome(result) for result in results]]),
+        "mishstudy.configuration": first.configuration.digest,
+        "status": ", ".join(statuses),
+        "adaptive": _plain(first.adaptive),
+        "mlflow.runColor": _color(question, activation),
+    }
+    if reasons:
+        tags["reason"] = " ".join(reasons)
+    return ChildRun(
+        key=run_key(first),
+        name=_clip(_name(question, activation, levels, first.configuration.index), NAME_LIMIT),
+        parameters={name: _clip(value, PARAMETER_LIMIT) for name, value in parameters.items()},
+        metrics=_metrics(results) | _numeric(question, levels),
+        curves=_curves(results),
+        tags={name: _clip(value, TAG_LIMIT) for name, value in tags.items()},
+        failed=all(result.status is not Status.OK for result in results),
+        started=started,
+        ended=ended,
+    )
+
+
+def parent_tags(question: Question) -> dict[str, str]:
+    """Return the tags of the sweep's parent run."""
+    tags = {
+        **_SOURCE,
+        KIND: "sweep",
+        "mlflow.note.content": description(question),
+        "question": question.question,
+        "focus": question.focus,
+        "rivals": ", ".join(question.rivals),
+        "design": question.design,
+        "dataset": question.dataset,
+        "architecture": question.architecture,
+        "metric": question.metric,
+        "delta": f"{question.delta:g} {question.unit}",
+    }
+    return {name: _clip(value, TAG_LIMIT) for name, value in tags.items()}
+
+
+def description(question: Question) -> str:
+    """Return the sweep's description in Markdown: what is asked, and how to read the page."""
+    direction = "higher is better" if question.higher_is_better else "lower is better"
+    data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
+    factors = ", ".join(f"`{factor.name}`" for factor in question.factors)
+    conditions = ", ".join(f"`{factor.name}`" for factor in question.conditions)
+    numeric = next((f"factor/{f.name}" for f in question.factors if f.numeric), "failed")
+    return f"""\
+**{question.question}**
+
+| | |
+|---|---|
+| Asked about | `{question.focus}` |
+| Compared with | {", ".join(f"`{rival}`" for rival in question.rivals)} |
+| Compared on | `{question.metric}`, {direction}; {question.delta:g} {question.unit} is the smallest difference that matters |
+| Data, architecture | {data}, `{question.architecture}` |
+| Design | {question.design}: {question.planned_configurations} configurations, {question.planned_trainings} trainings |
+| Varied | {factors} |
+| Rows of the table | {conditions} |
+
+**How to read this page**
+
+- The run `{question.name}` is the sweep: its progress while it runs; when it is done the criteria table, the
+  figures and the results (Parquet) among its artifacts. `spec.toml` is what was asked for.
+- Every other run is one configuration with one activation: `#12` in its name is the row of the design, and
+  runs with the same number differ in nothing but the activation. Compare them with each other.
+- Metrics are means over the replicates that trained to the end, accuracies in points (0 to 100); `..._sd` is
+  their standard deviation, `failed` the share that did not get there (the tags `status` and `reason` say why),
+  `epoch/...` the mean learning curves.
+- MLflow sorts parameters as text. To sort or filter by number use the columns `factor/...`, for example
+  `params.activation = "{question.focus}" and metrics.`{numeric}` > 8` in the search box.
+- Verdicts stand in the criteria table only: a difference between two runs on this page is one observation.
+"""
+
+
+def _ordered(question: Question, levels: Mapping[str, Level]) -> dict[str, Level]:
+    known = [factor.name for factor in question.factors if factor.name in levels]
+    return {name: levels[name] for name in [*known, *sorted(set(levels) - set(known))]}
+
+
+def _name(question: Question, activation: str, levels: Mapping[str, Level], index: int) -> str:
+    named = [factor for factor in question.conditions if factor.name in levels]
+    return " · ".join([activation, *(_spoken(f, levels[f.name]) for f in named), f"#{index}"])
+
+
+def _spoken(factor: Factor, level: Level) -> str:
+    label = _SHORT.get(factor.name, factor.name.replace("_", " "))
+    if isinstance(level, bool):
+        return label if level else f"no {label}"
+    if isinstance(level, str):
+        return f"no {label}" if level == "none" else level
+    return f"{label} {'×' if factor.relative else ''}{level if isinstance(level, int) else f'{level:.3g}'}"
+
+
+def _plain(level: Level) -> str:
+    return str(level).lower() if isinstance(level, bool) else str(level)
+
+
+def _metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
+    ok = [result for result in results if result.status is Status.OK]
+    metrics = {
+        "failed": 1 - len(ok) / len(results),
+        "replicates": float(len(results)),
+        "seconds": fmean(result.seconds for result in results),
+    }
+    for name in sorted({name for result in ok for name in result.metrics}):
+        values = _finite(result.metrics.get(name, math.nan) for result in ok)
+        if values:
+            metrics[name] = fmean(values)
+        if len(values) > 1:
+            metrics[f"{name}_sd"] = stdev(values)
+    return metrics
+
+
+def _numeric(question: Question, levels: Mapping[str, Level]) -> dict[str, float]:
+    factors = (factor for factor in question.factors if factor.numeric and factor.name in levels)
+    return {f"factor/{factor.name}": float(levels[factor.name]) for factor in factors}
+
+
+def _curves(results: Sequence[TrainingResult]) -> dict[str, tuple[tuple[int, float], ...]]:
+    # A failed replicate is drawn only where there is nothing else to draw: it would bend the mean.
+    drawn = [result for result in results if result.status is Status.OK] or results
+    curves: dict[str, tuple[tuple[int, float], ...]] = {}
+    for series in sorted({series for result in drawn for series in result.curve}):
+        lines = [result.curve.get(series, ()) for result in drawn]
+        points: list[tuple[int, float]] = []
+        for epoch in range(max(map(len, lines))):
+            values = _finite(line[epoch] for line in lines if epoch < len(line))
+            if values:
+                points.append((epoch + 1, fmean(values)))
+        curves[f"epoch/{series}"] = tuple(points)
+    return curves
+
+
+def _finite(values: Iterable[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
+
+
+def _outcome(result: TrainingResult) -> list[str | dict[str, str]]:
+    metrics = {name: repr(float(value)) for name, value in result.metrics.items()}
+    return [result.digest, result.status.value, metrics]
+
+
+def _color(question: Question, activation: str) -> str:
+    known = question.activations
+    return _COLORS[known.index(activation) % len(_COLORS)] if activation in known else "#888888"
+
+
+def _clip(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

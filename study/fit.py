@@ -1,0 +1,462 @@
+"""The reference engine: Keras `model.fit` on TensorFlow, one training after another.
+
+A program is built and traced once; from then on a training only assigns variables: initial weights,
+rates, stream keys, optimizer slots. An epoch is one call into the compiled program. This module is
+imported by the process that trains and by nobody else.
+"""
+
+import gc
+import math
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from study import activations, architectures, batches, datasets, initializers, optimizers, streams
+from study.errors import InputError
+from study.layers import FromTraining, Rates
+from study.programs import Program, program_of
+from study.training import Status, Training, TrainingResult
+
+ENGINE = "fit"
+
+JIT_COMPILE = False
+"""Whether XLA compiles the program; fixed per release, as results differ in the last digits."""
+
+_EVALUATION_BATCH = 1024
+
+_EXPLOSION = 3.0
+"""Training loss above this many times its first value counts as exploded (with chance accuracy)."""
+
+
+def configure(threads: int) -> str:
+    """Pin threads and determinism before TensorFlow starts.
+
+    Parameters
+    ----------
+    threads : int
+        Intra-op threads; operations run one after another.
+
+    Returns
+    -------
+    str
+        The device: `cpu`, or the name of the first GPU.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    keras.config.set_floatx("float32")
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
+        return "cpu"
+    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "gpu")
+
+
+class FitEngine:
+    """Trains one training after another; keeps the last program and the last data set.
+
+    Parameters
+    ----------
+    data : Path or None
+        Folder with data sets.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
+        self._data = data
+        self._dataset: tuple[tuple[str, int | None], datasets.Dataset] | None = None
+        self._compiled: CompiledProgram | None = None
+
+    def train(self, trainings: Sequence[Training]) -> Iterator[TrainingResult]:
+        """Train each of `trainings`; failures are results, and only bad input raises.
+
+        Yields
+        ------
+        TrainingResult
+            In the order of `trainings`.
+
+        Raises
+        ------
+        InputError
+            If a data set, or a user's own function, is not usable.
+        """
+        for training in trainings:
+            try:
+                yield self._train(training)
+            except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+                self._compiled = None
+                yield _failure(training, Status.OOM, error)
+            except InputError:
+                raise
+            except Exception as error:
+                self._compiled = None
+                yield _failure(training, Status.ERROR, error)
+
+    def _train(self, training: Training) -> TrainingResult:
+        program = program_of(training)
+        build_seconds = 0.0
+        if self._compiled is None or self._compiled.program != program:
+            started = time.perf_counter()
+            self._compiled = None
+            keras.backend.clear_session()
+            gc.collect()
+            self._compiled = CompiledProgram(program, self._load(training))
+            build_seconds = time.perf_counter() - started
+        return self._compiled.train(training, build_seconds)
+
+    def _load(self, training: Training) -> datasets.Dataset:
+        wanted = (training.dataset, training.train_size)
+        if self._dataset is None or self._dataset[0] != wanted:
+            self._dataset = None
+            loaded = datasets.load(training.dataset, self._data, train_size=training.train_size)
+            self._dataset = (wanted, loaded)
+        return self._dataset[1]
+
+
+def _failure(training: Training, status: Status, error: BaseException) -> TrainingResult:
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return TrainingResult(
+        digest=training.digest, status=status, reason=f"{type(error).__name__}: {first_line}"[:500]
+    )
+
+
+class StudyModel(keras.Model):
+    """A network with its data on the device; `fit` is fed the numbers of the steps."""
+
+    def __init__(self, program: Program, network: keras.Model, rates: Rates, train: datasets.Cut) -> None:
+        super().__init__()
+        self.program = program
+        self.network = network
+        self.rates = rates
+        self.traces = 0
+        steps = len(train.x) // program.batch_size
+        self.classes = network.output_shape[-1]
+        self._x = tf.constant(train.x)
+        self._y = tf.constant(train.y)
+        self.order = tf.Variable(tf.zeros((steps, program.batch_size), tf.int32), trainable=False)
+        self.coefficients = tf.Variable(tf.ones((steps,)), trainable=False)
+        self.noise = tf.Variable(0.0, trainable=False)
+        self.keys = {
+            name: tf.Variable(tf.zeros((2,), tf.uint32), trainable=False) for name in ("noise", "augmentation")
+        }
+        self.first_loss = tf.Variable(0.0, trainable=False)
+        self.mean_loss = keras.metrics.Mean(name="loss")
+        self.mean_accuracy = keras.metrics.Mean(name="accuracy")
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Metrics that Keras resets at the start of each epoch."""
+        return [self.mean_loss, self.mean_accuracy]
+
+    def build(self, input_shape: Any = None) -> None:
+        """Do nothing: the network is built already."""
+        del input_shape
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return logits."""
+        return self.network(inputs, training=training)
+
+    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return inputs and one-hot targets of step `step` of this epoch, perturbed as the program says."""
+        rows = self.order[step]
+        x = tf.gather(self._x, rows)
+        y = tf.one_hot(tf.gather(self._y, rows), self.classes)
+        x = batches.augment(x, self.program.augmentation, self.keys["augmentation"], self.rates.step, ops)
+        if self.program.noisy:
+            x = batches.add_noise(x, self.noise, self.keys["noise"], self.rates.step, ops)
+        if self.program.mixed:
+            coefficient = self.coefficients[step]
+            x, y = batches.mix(x, coefficient, ops), batches.mix(y, coefficient, ops)
+        return x, y
+
+    def train_step(self, data: tf.Tensor) -> dict[str, Any]:
+        """Take one optimizer step."""
+        self.traces += 1
+        x, y = self.batch(data)
+        with tf.GradientTape() as tape:
+            logits = self.network(x, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+            total = tf.add_n([loss, *self.network.losses])
+        variables = self.trainable_variables
+        self.first_loss.assign(tf.where(self.rates.step.value == 0, loss, self.first_loss))
+        self.optimizer.apply(tape.gradient(total, variables), variables)
+        self.rates.step.assign_add(tf.constant(1, tf.uint32))
+        hits = tf.equal(tf.argmax(logits, axis=1), tf.argmax(y, axis=1))
+        self.mean_loss.update_state(loss)
+        self.mean_accuracy.update_state(tf.reduce_mean(tf.cast(hits, tf.float32)))
+        return {"loss": self.mean_loss.result(), "accuracy": self.mean_accuracy.result()}
+
+
+class CompiledProgram:
+    """A program with its variables; each training resets all of them.
+
+    Parameters
+    ----------
+    program : Program
+        What is built in.
+    dataset : Dataset
+        Its cuts stay on the device.
+    """
+
+    def __init__(self, program: Program, dataset: datasets.Dataset) -> None:
+        self.program = program
+        self.dataset = dataset
+        self.rates = Rates()
+        activation = activations.get(program.activation)
+        card = dataset.card
+        network = architectures.build(program, card.input_shape, card.classes, activation, self.rates)
+        self.steps = len(dataset.train.x) // program.batch_size
+        self.model = StudyModel(program, network, self.rates, dataset.train)
+        self.model.build()
+        optimizer = optimizers.build(program.optimizer)
+        optimizer.build(self.model.trainable_variables)
+        self.model.compile(optimizer=optimizer, steps_per_execution=self.steps, jit_compile=JIT_COMPILE)
+        self._schemes = _schemes(network)
+        self._optimizer_start = [variable.numpy() for variable in optimizer.variables]
+        self._step_numbers = tf.data.Dataset.range(self.steps).repeat()
+        self._evaluate = tf.function(
+            self._evaluate_batch,
+            input_signature=[
+                tf.TensorSpec((None, *card.input_shape), tf.float32),
+                tf.TensorSpec((None,), tf.int32),
+            ],
+        )
+        self._weights_finite = tf.function(
+            lambda: tf.reduce_all([tf.reduce_all(tf.math.is_finite(v.value)) for v in network.weights if v.dtype == "float32"])
+        )
+        self._trace()
+
+    def _trace(self) -> None:
+        """Run each compiled function once, so that a training's seconds hold no tracing."""
+        self.model.fit(self._step_numbers, steps_per_epoch=self.steps, shuffle=False, verbose=0)
+        self._weights_finite()
+        self.evaluate(self.dataset.validation.x, self.dataset.validation.y)
+
+    def _evaluate_batch(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits = self.model.network(x, training=False)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), y)
+        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
+
+    def evaluate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        """Return mean cross-entropy (nats) and accuracy (points) without dropout or augmentation."""
+        loss, hits = 0.0, 0
+        for start in range(0, len(x), _EVALUATION_BATCH):
+            part = slice(start, start + _EVALUATION_BATCH)
+            sums = self._evaluate(x[part], y[part])
+            loss += float(sums[0])
+            hits += int(sums[1])
+        return loss / len(x), 100.0 * hits / len(x)
+
+    def weights_finite(self) -> bool:
+        """Return whether all weights and moving statistics are finite numbers."""
+        return bool(self._weights_finite())
+
+    def reset(self, training: Training) -> None:
+        """Assign everything that this training does not share with the one before it."""
+        key = streams.key(training, "weights")
+        for number, (variable, scheme) in enumerate(self._schemes):
+            chosen = scheme or initializers.INITIALIZERS[training.initializer]
+            variable.assign(initializers.draw(chosen, tuple(variable.shape), key, number))
+        for variable, start in zip(self.model.optimizer.variables, self._optimizer_start, strict=True):
+            variable.assign(start)
+        self.model.optimizer.learning_rate = training.learning_rate
+        self.rates.assign(training)
+        self.model.noise.assign(training.input_noise)
+        self.model.keys["noise"].assign(streams.key(training, "noise"))
+        self.model.keys["augmentation"].assign(streams.key(training, "augmentation"))
+        self.model.first_loss.assign(0.0)
+
+    def train(self, training: Training, build_seconds: float = 0.0) -> TrainingResult:
+        """Train once from fresh initial weights and score the checkpoint."""
+        started = time.perf_counter()
+        self.reset(training)
+        progress = Progress(self, training)
+        self.model.fit(
+            self._step_numbers,
+            epochs=training.epochs,
+            steps_per_epoch=self.steps,
+            shuffle=False,
+            callbacks=[progress],
+            verbose=0,
+        )
+        seconds = time.perf_counter() - started
+        metrics = {} if progress.diverged else self._score(progress)
+        examples = len(progress.curve["train_loss"]) * self.steps * self.program.batch_size
+        return TrainingResult(
+            digest=training.digest,
+            status=Status.DIVERGED if progress.diverged else Status.OK,
+            reason=progress.diverged,
+            metrics=metrics,
+            curve={name: tuple(values) for name, values in progress.curve.items()},
+            checkpoint_epoch=None if progress.diverged else progress.checkpoint_epoch,
+            seconds=seconds,
+            build_seconds=build_seconds,
+            examples_per_second=examples / seconds,
+            peak_memory_mib=_peak_memory_mib(),
+        )
+
+    def _score(self, progress: "Progress") -> dict[str, float]:
+        """Evaluate all three cuts at the checkpoint; the test cut is seen here and nowhere else."""
+        if progress.best_weights is not None:
+            self.model.network.set_weights(progress.best_weights)
+        metrics: dict[str, float] = {}
+        for name in ("train", "validation", "test"):
+            cut: datasets.Cut = getattr(self.dataset, name)
+            x = progress.images(name)
+            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = self.evaluate(x, cut.y)
+        return metrics
+
+
+class Progress(keras.callbacks.Callback):
+    """Follows one training: its curve, its checkpoint, and whether it has diverged."""
+
+    def __init__(self, compiled: CompiledProgram, training: Training) -> None:
+        super().__init__()
+        self.compiled = compiled
+        self.training = training
+        self.diverged = ""
+        self.best_weights: list[np.ndarray] | None = None
+        self.checkpoint_epoch = 0
+        self.curve: dict[str, list[float]] = {
+            name: [] for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+        }
+        self._order_key = streams.key(training, "order")
+        self._exploded_epochs = 0
+        steps = training.epochs * compiled.steps
+        self._coefficients = batches.mixing_coefficients(training, steps) if training.mixup > 0 else None
+        self._validation = self.images("validation")
+
+    def images(self, name: str) -> np.ndarray:
+        """Return the images of a cut as they are scored: with noise where the noise is at test time."""
+        cut: datasets.Cut = getattr(self.compiled.dataset, name)
+        training = self.training
+        if training.noise_at == "test" and training.input_noise > 0 and name != "train":
+            return batches.noisy_copy(cut.x, training, ("validation", "test").index(name))
+        return cut.x
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Lay out the batches of this epoch."""
+        del logs
+        compiled, model = self.compiled, self.compiled.model
+        examples = len(compiled.dataset.train.x)
+        model.order.assign(batches.epoch_order(self._order_key, epoch, examples, self.training.batch_size))
+        if self._coefficients is not None:
+            first = epoch * compiled.steps
+            model.coefficients.assign(self._coefficients[first : first + compiled.steps])
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Record the epoch, and stop where the training has diverged."""
+        logs = logs or {}
+        loss = float(logs["loss"])
+        finite = math.isfinite(loss) and self.compiled.weights_finite()
+        validation_loss, accuracy = (
+            self.compiled.evaluate(self._validation, self.compiled.dataset.validation.y)
+            if finite
+            else (math.nan, math.nan)
+        )
+        self.curve["train_loss"].append(loss)
+        self.curve["train_accuracy"].append(100.0 * float(logs["accuracy"]))
+        self.curve["validation_loss"].append(validation_loss)
+        self.curve["validation_accuracy"].append(accuracy)
+        self.diverged = self._divergence(epoch, finite)
+        if self.diverged:
+            self.compiled.model.stop_training = True
+        elif self.training.checkpoint == "last":
+            self.checkpoint_epoch = epoch + 1
+        elif accuracy > max([-1.0, *self.curve["validation_accuracy"][:-1]]):
+            self.checkpoint_epoch = epoch + 1
+            self.best_weights = self.compiled.model.network.get_weights()
+
+    def _divergence(self, epoch: int, finite: bool) -> str:
+        """Return why the training counts as diverged, or nothing.
+
+        The rule: loss or weights not finite, or training loss above three times its first value
+        (the first batch, before any step) with validation accuracy within three standard errors of
+        chance for two epochs running.
+        """
+        if not finite:
+            return f"loss or weights not finite in epoch {epoch + 1}"
+        first = float(self.compiled.model.first_loss.numpy())
+        card = self.compiled.dataset.card
+        chance = 1.0 / card.classes
+        error = math.sqrt(chance * (1.0 - chance) / len(self._validation))
+        at_chance = self.curve["validation_accuracy"][-1] / 100.0 <= chance + 3.0 * error
+        exploded = self.curve["train_loss"][-1] > _EXPLOSION * first
+        self._exploded_epochs = self._exploded_epochs + 1 if exploded and at_chance else 0
+        if self._exploded_epochs == 2:
+            return (
+                f"training loss above {_EXPLOSION:g} times its first value with chance accuracy "
+                f"in epochs {epoch} and {epoch + 1}"
+            )
+        return ""
+
+
+def _schemes(network: keras.Model) -> list[tuple[Any, initializers.Scheme | None]]:
+    """Return each variable of the network with how it starts; None stands for the training's initializer."""
+    found: list[tuple[Any, initializers.Scheme | None]] = []
+    for layer in network._flatten_layers(include_self=False, recursive=True):
+        if isinstance(layer, Rates):
+            continue
+        for variable in layer._trainable_variables + layer._non_trainable_variables:
+            if getattr(variable, "dtype", "") != "float32":
+                continue
+            initializer = getattr(layer, f"{variable.name}_initializer", None)
+            found.append((variable, _scheme(initializer, f"{layer.name}.{variable.name}")))
+    return found
+
+
+def _scheme(initializer: Any, where: str) -> initializers.Scheme | None:
+    """Translate a Keras initializer; distribution and scale are Keras', the numbers are ours."""
+    kinds = keras.initializers
+    translations: list[tuple[type, Callable[[Any], initializers.Scheme | None]]] = [
+        (FromTraining, lambda _: None),
+        (kinds.Zeros, lambda _: initializers.Scheme("constant", 0.0)),
+        (kinds.Ones, lambda _: initializers.Scheme("constant", 1.0)),
+        (kinds.Constant, lambda i: initializers.Scheme("constant", float(i.value))),
+        (kinds.Orthogonal, lambda i: initializers.Scheme("orthogonal", float(i.gain))),
+        (kinds.VarianceScaling, _variance_scaling),
+    ]
+    for kind, translate in translations:
+        if isinstance(initializer, kind):
+            return translate(initializer)
+    symmetric = {
+        kinds.RandomNormal: lambda i: (i.mean, initializers.Scheme("normal", i.stddev)),
+        kinds.TruncatedNormal: lambda i: (i.mean, initializers.Scheme("truncated_normal", i.stddev)),
+        kinds.RandomUniform: lambda i: (i.minval + i.maxval, initializers.Scheme("uniform", i.maxval)),
+    }
+    for kind, translate in symmetric.items():
+        if isinstance(initializer, kind):
+            centre, scheme = translate(initializer)
+            if centre == 0:
+                return scheme
+    raise InputError(
+        f"the initial value of {where} comes from {type(initializer).__name__}, which the shared streams cannot "
+        "draw; use one of Keras' ten named initializers, zeros, ones or a constant, centred on 0."
+    )
+
+
+def _variance_scaling(initializer: Any) -> initializers.Scheme:
+    fan = {"fan_in": "in", "fan_out": "out", "fan_avg": "avg"}[initializer.mode]
+    distribution = "normal" if initializer.distribution == "untruncated_normal" else initializer.distribution
+    return initializers.Scheme(distribution, float(initializer.scale), fan)  # type: ignore[arg-type]
+
+
+def _peak_memory_mib() -> float:
+    """Return the process's peak resident memory, or the first GPU's peak memory."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

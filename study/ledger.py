@@ -1,0 +1,264 @@
+"""The ledger: what a sweep knows. Append-only JSON lines, one checksum each; all else can be rebuilt from it.
+
+Two files lie side by side. `ledger.jsonl` opens with a header (schema, environment), then holds the
+question and one line per training; `curves.jsonl` holds the learning curves. A line is
+`<crc32 of the JSON, 8 hex digits> <canonical JSON>`. A training is recorded when its ledger line is
+on disk; its curve is written before.
+
+A driver that is killed while writing leaves a last line that is torn: it is recognised by its
+missing newline or wrong checksum and dropped, and the training is done again. A bad line anywhere
+else is damage, and an error. Duplicate lines do no harm: the first one counts.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from json import JSONDecodeError, loads
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from study.errors import InputError
+from study.question import Question
+from study.training import Configuration, Training, TrainingResult, canonical_json
+
+SCHEMA = "mishstudy-ledger/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One recorded training.
+
+    Parameters
+    ----------
+    training : Training
+        What was trained.
+    configuration : Configuration
+        The row of the design it belongs to.
+    adaptive : bool
+        Whether an adaptive sampler chose the configuration after seeing results; such rows never
+        enter paired estimates.
+    result : TrainingResult
+        What came back.
+    """
+
+    training: Training
+    configuration: Configuration
+    adaptive: bool = False
+    result: TrainingResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """All that a ledger holds.
+
+    Parameters
+    ----------
+    question : Question
+        The newest one; a sweep that grew has written several.
+    fingerprints : tuple of dict
+        Environments that contributed results, in order, without repetition.
+    entries : tuple of Entry
+        In the order of recording.
+    """
+
+    question: Question
+    fingerprints: tuple[Mapping[str, Any], ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether results come from more than one environment."""
+        return len(self.fingerprints) > 1
+
+
+def encode(value: Any) -> bytes:
+    """Return one line: checksum, canonical JSON, newline."""
+    body = canonical_json(value).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _decode(line: bytes) -> Any:
+    """Return the value of one line without its newline, or None where the checksum says otherwise."""
+    checksum, _, body = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(body):
+        return None
+    try:
+        return loads(body)
+    except (JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def _lines(path: Path) -> Iterator[tuple[Any, int]]:
+    """Yield each whole line's value and the offset of its end; stop before a torn last line.
+
+    Raises
+    ------
+    InputError
+        If a line other than the last one is damaged.
+    """
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            value = _decode(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
+            offset += len(line)
+            if value is None:
+                if file.read(1):
+                    raise InputError(
+                        f"{path}, line {number} is damaged (its checksum does not match); restore the file "
+                        f"from a copy, or delete that line: its training will be done again."
+                    )
+                return
+            yield value, offset
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Truncate `path` to its last whole line."""
+    if path.exists():
+        end = max((offset for _, offset in _lines(path)), default=0)
+        if end < path.stat().st_size:
+            with path.open("r+b") as file:
+                file.truncate(end)
+                os.fsync(file.fileno())
+
+
+def curves_path(path: Path) -> Path:
+    """Return the file of the learning curves beside the ledger `path`."""
+    return path.with_name("curves.jsonl")
+
+
+def read_curves(path: Path) -> dict[str, dict[str, list[float | None]]]:
+    """Return training digest -> series -> one value per epoch, from beside the ledger `path`."""
+    file = curves_path(path)
+    if not file.exists():
+        return {}
+    return {line["digest"]: line["curve"] for line, _ in _lines(file)}
+
+
+def read(path: Path, *, curves: bool = True) -> Record:
+    """Read a ledger.
+
+    Parameters
+    ----------
+    path : Path
+        The file `ledger.jsonl`.
+    curves : bool
+        Whether to attach the learning curves.
+
+    Raises
+    ------
+    InputError
+        If there is no ledger, it is not one of ours, or a line in its middle is damaged.
+    """
+    if not path.exists():
+        raise InputError(f"there is no ledger at {path}; run `mishstudy sweep` first.")
+    series = read_curves(path) if curves else {}
+    question: Question | None = None
+    fingerprints: list[Mapping[str, Any]] = []
+    configurations: dict[int, Configuration] = {}
+    entries: dict[str, Entry] = {}
+    for line, _ in _lines(path):
+        kind = line["kind"]
+        if kind == "header":
+            if line["schema"] != SCHEMA:
+                raise InputError(
+                    f"{path} has the schema {line['schema']!r}, and this version reads {SCHEMA!r}; "
+                    "use the version of mishstudy that wrote it."
+                )
+            if line["fingerprint"] not in fingerprints:
+                fingerprints.append(line["fingerprint"])
+        elif kind == "question":
+            question = Question.from_json(line["question"])
+        elif kind == "configuration":
+            configurations[line["index"]] = Configuration(index=line["index"], levels=line["levels"])
+        else:
+            training = Training.from_json(line["training"])
+            digest = line["result"]["digest"]
+            if digest not in entries:
+                entries[digest] = Entry(
+                    training=training,
+                    configuration=configurations[line["index"]],
+                    adaptive=line["adaptive"],
+                    result=TrainingResult.from_json(line["result"], series.get(digest)),
+                )
+    if question is None:
+        raise InputError(f"the ledger {path} holds no question; delete it and run `mishstudy sweep` again.")
+    return Record(question=question, fingerprints=tuple(fingerprints), entries=tuple(entries.values()))
+
+
+class Ledger:
+    """The writing end; only the driver holds one, under the lock of the home.
+
+    Parameters
+    ----------
+    path : Path
+        The file `ledger.jsonl`; made with its folder where it is missing. A torn last line is cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(path)
+        _cut_torn_line(curves_path(path))
+        self._configurations = (
+            {line["index"] for line, _ in _lines(path) if line["kind"] == "configuration"}
+            if path.exists()
+            else set[int]()
+        )
+        self._ledger = path.open("ab")
+        self._curves = curves_path(path).open("ab")
+
+    def header(self, fingerprint: Mapping[str, Any], started: str) -> None:
+        """Write the environment under which the results that follow are made."""
+        self._write(
+            {"kind": "header", "schema": SCHEMA, "fingerprint": dict(fingerprint), "started": started}
+        )
+
+    def question(self, question: Question) -> None:
+        """Write the question; the newest one in a ledger counts."""
+        self._write({"kind": "question", "question": question.to_json()})
+
+    def append(self, entry: Entry) -> None:
+        """Record one training: on disk when this returns."""
+        curve = {"digest": entry.result.digest, "curve": entry.result.curve_to_json()}
+        self._curves.write(encode(curve))
+        _flush(self._curves)
+        index = entry.configuration.index
+        lines = b""
+        if index not in self._configurations:
+            self._configurations.add(index)
+            levels = dict(entry.configuration.levels)
+            lines += encode({"kind": "configuration", "index": index, "levels": levels})
+        lines += encode(
+            {
+                "kind": "training",
+                "index": index,
+                "adaptive": entry.adaptive,
+                "training": entry.training.to_json(),
+                "result": entry.result.to_json(),
+            }
+        )
+        self._ledger.write(lines)
+        _flush(self._ledger)
+
+    def _write(self, value: Any) -> None:
+        self._ledger.write(encode(value))
+        _flush(self._ledger)
+
+    def close(self) -> None:
+        """Close both files."""
+        self._ledger.close()
+        self._curves.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
