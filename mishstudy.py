@@ -1,0 +1,403 @@
+"""The door: the command line of mishstudy, and nothing but wiring.
+
+Everything heavy is imported inside the commands, so that `mishstudy --help` answers at once.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+
+    from analysis.criteria import CriteriaTable
+    from study.ledger import Record
+    from sweeps.home import Home
+    from sweeps.spec import SweepSpec
+    from sweeps.sweeper import Artifacts
+
+app = typer.Typer(
+    name="mishstudy",
+    help="Answer, with proof: for which settings does the Mish activation beat its rivals?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+data_app = typer.Typer(no_args_is_help=True, help="List and fetch data sets.")
+app.add_typer(data_app, name="data")
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="MISHSTUDY_HOME", help="Folder of ledgers, MLflow and Optuna.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", envvar="MISHSTUDY_DATA", help="Folder with data sets as npz files.")
+]
+SpecArgument = Annotated[Path, typer.Argument(help="The sweep as a TOML file.", metavar="SPEC")]
+NameArgument = Annotated[str, typer.Argument(help="Name of a sweep in the home.")]
+EngineOption = Annotated[str, typer.Option(help="auto, fit or population.")]
+
+DEFAULT_HOME = Path("runs")
+
+
+def main() -> None:
+    """Run the command line: exit 0 if all is well, 1 if a run failed, 2 if the input is wrong."""
+    from study.errors import InputError, RunError
+
+    try:
+        app()
+    except InputError as error:
+        _leave(str(error), 2)
+    except RunError as error:
+        _leave(str(error), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"mishstudy: {message}\n")
+    sys.exit(code)
+
+
+def _home(path: Path) -> "Home":
+    from sweeps.home import Home
+
+    return Home(path.expanduser().resolve())
+
+
+def _engine(name: str) -> tuple[str, str]:
+    """Return the engine's name and a sentence on why it was chosen."""
+    from study.errors import InputError
+
+    if name == "auto":
+        return "fit", "fit (the only engine of this release)"
+    if name == "fit":
+        return "fit", "fit (asked for)"
+    known = "auto or fit"
+    fix = (
+        f"the population engine is not part of this release, use {known}"
+        if name == "population"
+        else f"use {known}"
+    )
+    raise InputError(f"--engine takes {known}, and {name!r} was given; {fix}.")
+
+
+@app.command()
+def sweep(
+    spec: SpecArgument,
+    home: HomeOption = DEFAULT_HOME,
+    engine: EngineOption = "auto",
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow tracking URI; default: mlflow.db in the home.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Optuna storage URL; default: the journal in the home.")
+    ] = None,
+    data: DataOption = None,
+    accept_mixed: Annotated[
+        bool, typer.Option("--accept-mixed", help="Go on under another environment than the results so far.")
+    ] = False,
+) -> None:
+    """Run a sweep, or resume it where it stopped.
+
+    Example: `mishstudy sweep sweeps/quickstart.toml`
+    """
+    from sweeps.progress import TerminalMonitor
+
+    from sweeps.sweeper import Options, run
+
+    engine_name, _ = _engine(engine)
+    read = _read_spec(spec)
+    where = _home(home)
+
+    options = Options(
+        engine=engine_name,
+        data=data,
+        import_from=spec.resolve().parent,
+        tracking_uri=tracking_uri,
+        storage=storage,
+        accept_mixed=accept_mixed,
+    )
+    with TerminalMonitor(read.name) as monitor:
+        try:
+            record = run(read, spec.read_text(encoding="utf-8"), where, options, monitor, _publish(where))
+        except KeyboardInterrupt:
+            monitor.stop()
+            _leave(
+                f"stopped; nothing that was recorded is lost. Go on with: mishstudy sweep {spec}"
+                + ("" if home == DEFAULT_HOME else f" --home {home}"),
+                130,
+            )
+    _show_table(record)
+    _show_where(where, record, tracking_uri)
+
+
+@app.command()
+def plan(
+    spec: SpecArgument,
+    home: HomeOption = DEFAULT_HOME,
+    engine: EngineOption = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a sweep would do and cost, training nothing.
+
+    Example: `mishstudy plan sweeps/quickstart.toml`
+    """
+    from sweeps.plan import make_plan
+
+    _, reason = _engine(engine)
+    made = make_plan(_read_spec(spec), _home(home), reason)
+    if as_json:
+        typer.echo(json.dumps(made.to_json(), indent=2))
+        return
+    from sweeps.plan_page import render
+
+    _print(render(made))
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="Name of a sweep; all of them by default.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Say how far the sweeps of a home are.
+
+    Example: `mishstudy status quickstart`
+    """
+    from sweeps.status import render
+
+    where = _home(home)
+    if name is not None:
+        where.existing(name)
+    _print(render(where, [name] if name else where.sweeps()))
+
+
+@app.command()
+def table(
+    name: NameArgument,
+    home: HomeOption = DEFAULT_HOME,
+    format: Annotated[str | None, typer.Option(help="md, csv, json, latex or html.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: the terminal.")] = None,
+) -> None:
+    """Print or export the recommendation table of a sweep.
+
+    Example: `mishstudy table quickstart --format latex --out table.tex`
+    """
+    from analysis import exports
+    from study import ledger
+    from study.errors import InputError
+
+    formats: dict[str, Callable[..., str]] = {
+        "md": exports.to_markdown,
+        "csv": exports.to_csv,
+        "json": exports.to_json,
+        "latex": exports.to_latex,
+        "html": exports.to_html,
+    }
+    if format is not None and format not in formats:
+        raise InputError(f"--format takes {', '.join(formats)}, and {format!r} was given; use one of them.")
+    record = ledger.read(_home(home).existing(name), curves=False)
+    if format is None and out is None:
+        _show_table(record)
+        return
+    text = formats[format or "md"](_criteria(record))
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        _write(out, text)
+
+
+@app.command()
+def report(
+    name: NameArgument,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write the report of a sweep as one self-contained HTML file.
+
+    Example: `mishstudy report quickstart --out report.html`
+    """
+    from study import ledger
+
+    where = _home(home)
+    _write(out, _report(where, ledger.read(where.existing(name))))
+    _say(f"Wrote {out}.")
+
+
+@app.command()
+def ui(
+    home: HomeOption = DEFAULT_HOME,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page.")] = 5000,
+    optuna_port: Annotated[int, typer.Option(help="Port of the Optuna page.")] = 8080,
+) -> None:
+    """Open the MLflow and Optuna dashboards over a home, on this machine only unless told otherwise.
+
+    Example: `mishstudy ui`
+    """
+    from sweeps import dashboards
+
+    where = _home(home)
+    opened = dashboards.servers(where, host, mlflow_port, optuna_port)
+    for server in opened:
+        _say(f"{server.title}: {server.url}")
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        _say(f"Warning: anyone who reaches {host} can read and change these pages; they ask for no password.")
+    _say("Ctrl-C stops both.")
+    dashboards.serve(opened, where.root / "ui.log")
+
+
+@app.command()
+def doctor(
+    home: HomeOption = DEFAULT_HOME,
+    data: DataOption = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Also train one block with each engine on the GPU.")] = False,
+) -> None:
+    """Check this installation: versions, devices, threads, home, data sets.
+
+    Example: `mishstudy doctor`
+    """
+    from sweeps.doctor import examine, render
+
+    findings = examine(_home(home), data, gpu=gpu)
+    _print(render(findings))
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+@data_app.command("list")
+def data_list(data: DataOption = None) -> None:
+    """List the data sets and where each one was found.
+
+    Example: `mishstudy data list --data ~/datasets`
+    """
+    from sweeps.doctor import render_data
+
+    _print(render_data(data))
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="Name of a data set.")], data: DataOption = None
+) -> None:
+    """Download a data set and check it.
+
+    Example: `mishstudy data fetch mnist --data ~/datasets`
+    """
+    from study import datasets
+
+    _say(f"{name} is in {datasets.fetch(name, data)}, checked.")
+
+
+def _read_spec(path: Path) -> "SweepSpec":
+    """Read a spec; the folder it lies in is where a user's own modules are looked for."""
+    from sweeps.spec import load
+
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return load(path)
+
+
+def _criteria(record: "Record") -> "CriteriaTable":
+    from analysis.criteria import criteria_table
+    from analysis.frame import runs_frame
+
+    return criteria_table(runs_frame(record), record.question, mixed=record.mixed)
+
+
+def _report(home: "Home", record: "Record") -> str:
+    from analysis.frame import curves_frame, runs_frame
+    from analysis.report import report_html
+
+    predicted = home.sweep(record.question.name) / "plan.json"
+    return report_html(
+        _criteria(record),
+        runs_frame(record),
+        curves_frame(record),
+        record,
+        predicted=json.loads(predicted.read_text(encoding="utf-8")) if predicted.exists() else None,
+    )
+
+
+def _publish(home: "Home") -> "Callable[[Record], Artifacts]":
+    """Return what makes the artifacts of the parent run, and the report in the home."""
+
+    def artifacts(record: "Record") -> "Artifacts":
+        from analysis import exports
+        from analysis.figures import all_figures, to_png, to_svg
+        from analysis.frame import curves_frame, runs_frame
+
+        made = _criteria(record)
+        runs = runs_frame(record)
+        files: dict[str, str | bytes | pd.DataFrame] = {
+            "table/criteria.md": exports.to_markdown(made),
+            "table/criteria.html": exports.to_html(made),
+            "table/criteria.json": exports.to_json(made),
+            "table/criteria.csv": exports.to_csv(made),
+            "runs.parquet": runs,
+        }
+        for title, figure in all_figures(runs, curves_frame(record), made).items():
+            files[f"figures/{title}.png"] = to_png(figure)
+            files[f"figures/{title}.svg"] = to_svg(figure)
+        page = _report(home, record)
+        (home.sweep(record.question.name) / "report.html").write_text(page, encoding="utf-8")
+        return {**files, "report.html": page}
+
+    return artifacts
+
+
+def _show_table(record: "Record") -> None:
+    made = _criteria(record)
+    if sys.stdout.isatty():
+        from analysis.terminal import render
+
+        _print(render(made))
+    else:
+        from analysis.exports import to_markdown
+
+        sys.stdout.write(to_markdown(made))
+
+
+def _show_where(home: "Home", record: "Record", tracking_uri: str | None) -> None:
+    name = record.question.name
+    option = "" if home.root == DEFAULT_HOME.resolve() else f" --home {home.root}"
+    _say(f"\nReport:     {home.sweep(name) / 'report.html'} (open it in a browser)")
+    if tracking_uri is None:
+        _say(f"Dashboards: mishstudy ui{option} (MLflow and Optuna on this machine)")
+    _say(f"Table:      mishstudy table {name}{option} --format md|csv|json|latex|html")
+
+
+def _print(renderable: "RenderableType") -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(renderable)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(sentence + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    from study.errors import InputError
+
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"--out names a file that can be written, and {path} is not ({error.strerror}); name another one."
+        ) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -112,17 +112,58 @@ class FitEngine:
             self._compiled = None
             keras.backend.clear_session()
             gc.collect()
-            self._compiled = CompiledProgram(program, self._load(training))
+            self._compiled = CompiledProgram(program, self.load(training.dataset, training.train_size))
             build_seconds = time.perf_counter() - started
         return self._compiled.train(training, build_seconds)
 
-    def _load(self, training: Training) -> datasets.Dataset:
-        wanted = (training.dataset, training.train_size)
-        if self._dataset is None or self._dataset[0] != wanted:
+    def load(self, dataset: str, train_size: int | None) -> datasets.Dataset:
+        """Return a data set, loading it where it is not the last one used.
+
+        Raises
+        ------
+        InputError
+            If it is missing, damaged or not what it should be.
+        """
+        if self._dataset is None or self._dataset[0] != (dataset, train_size):
             self._dataset = None
-            loaded = datasets.load(training.dataset, self._data, train_size=training.train_size)
-            self._dataset = (wanted, loaded)
+            loaded = datasets.load(dataset, self._data, train_size=train_size)
+            self._dataset = ((dataset, train_size), loaded)
         return self._dataset[1]
+
+    def check(self, trainings: Sequence[Training]) -> Iterator[TrainingResult]:
+        """Build the network of each training and send one batch through it; yields nothing.
+
+        Raises
+        ------
+        InputError
+            If a user's own activation or architecture raises, or does not return what it should.
+        """
+        for training in trainings:
+            program = program_of(training)
+            dataset = self.load(training.dataset, training.train_size)
+            own = ", ".join(name for name in (training.activation, training.architecture) if ":" in name)
+            try:
+                activation = activations.get(training.activation)
+                card = dataset.card
+                network = architectures.build(program, card.input_shape, card.classes, activation, Rates())
+                _schemes(network)
+                logits = np.asarray(network(dataset.validation.x[:32], training=False))
+                slopes = np.asarray(activation(tf.linspace(-3.0, 3.0, 13)))
+            except InputError:
+                raise
+            except Exception as error:
+                raise InputError(f"{own} raised {type(error).__name__} when tried on a small batch: {error}") from error
+            if slopes.shape != (13,) or not np.isfinite(slopes).all():
+                raise InputError(
+                    f"the activation {training.activation} must map a tensor to finite numbers of the same shape; "
+                    f"on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
+                )
+            if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
+                raise InputError(
+                    f"{training.architecture} returns probabilities; an architecture ends in logits: "
+                    "remove the softmax of its last layer."
+                )
+        yield from ()
 
 
 def _failure(training: Training, status: Status, error: BaseException) -> TrainingResult:

@@ -134,6 +134,25 @@ class Question:
         """The factors that are rows of the criteria table."""
         return tuple(factor for factor in self.factors if factor.role == "condition")
 
+    def difference(self, focus_value: float | None, rival_value: float | None) -> float:
+        """Return the paired difference of one block, positive where the focus is better.
+
+        Parameters
+        ----------
+        focus_value, rival_value : float or None
+            The metric of either side; None where that side failed.
+
+        Returns
+        -------
+        float
+            Clipped to plus or minus `loss_cap`, which is also what a side that failed alone loses;
+            0 where both failed.
+        """
+        if focus_value is None or rival_value is None:
+            return self.loss_cap * ((rival_value is None) - (focus_value is None))
+        raw = focus_value - rival_value if self.higher_is_better else rival_value - focus_value
+        return min(max(raw, -self.loss_cap), self.loss_cap)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

@@ -1,0 +1,84 @@
+"""The fingerprint of an environment: what must be equal for a training to give the same bytes."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from study import references
+
+PACKAGES = ("mishstudy", "keras", "tensorflow", "numpy", "scipy")
+"""Packages whose versions can move a result."""
+
+
+def processor() -> str:
+    """Return the processor's model: its instruction set decides the last digits."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Return the installed version of each of `PACKAGES`; packages that are not installed are left out."""
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def fingerprint(
+    *, engine: str, device: str, threads: int, jit: bool, own: Mapping[str, str], data: str
+) -> dict[str, Any]:
+    """Return the fingerprint of this environment as plain JSON values.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine.
+    device : str
+        `cpu` or the name of the GPU, as the training process sees it.
+    threads : int
+        Intra-op threads.
+    jit : bool
+        Whether XLA compiles the programs.
+    own : dict of str to str
+        The user's own functions (`package.module:function`) and the digests of their sources.
+    data : str
+        Digest of the contents of the data set.
+    """
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "device": device,
+        "threads": threads,
+        "engine": engine,
+        "jit": jit,
+        "versions": versions(),
+        "own": dict(sorted(own.items())),
+        "data": data,
+    }
+
+
+def own_functions(*names: str) -> dict[str, str]:
+    """Return the digest of the source of each name that is a reference to a user's own function."""
+    return {name: references.source_digest(name) for name in names if references.is_reference(name)}
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return one line `key: old -> new` for each difference of two fingerprints."""
+    lines: list[str] = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            lines += [f"{key}.{line}" for line in differences(before, after)]
+        elif before != after:
+            lines.append(f"{key}: {before} -> {after}")
+    return lines

@@ -1,0 +1,139 @@
+"""From a spec to the configurations it asks for, drawn before anything is trained.
+
+`paired`: a scrambled Sobol sequence over all factors (Sobol 1967; Owen 1998). Its rows are a fixed
+prefix, never shuffled, so a sweep that asks for more later keeps every configuration it has. A row
+that maps to a configuration drawn before is passed over.
+
+`ofat`: the baseline, then one factor at a time over its levels.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.programs import Program, program_of
+from study.question import Factor
+from study.training import Configuration, Level, Training
+from sweeps.spec import SweepSpec
+
+_MOST_DOUBLINGS = 20
+"""The sequence is drawn in powers of two, up to 2^20 rows, in search of distinct configurations."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedTraining:
+    """A training and the row of the design it belongs to."""
+
+    training: Training
+    configuration: Configuration
+
+
+def configurations(spec: SweepSpec) -> list[Configuration]:
+    """Return the configurations of a `paired` or `ofat` spec, in the order of the design."""
+    rows = _paired(spec) if spec.design == "paired" else _ofat(spec)
+    return [Configuration(index=index, levels=levels) for index, levels in enumerate(rows)]
+
+
+def replicates(spec: SweepSpec, configuration: Configuration) -> int:
+    """Return how many seeds a configuration gets.
+
+    `replicated_share` of the configurations, picked by their digest, get one more.
+    """
+    picked = hashlib.sha256(f"replicated {configuration.digest}".encode()).digest()
+    extra = int.from_bytes(picked[:4], "big") < spec.replicated_share * 2**32
+    return spec.replicates + int(extra and spec.design == "paired")
+
+
+def trainings(spec: SweepSpec) -> list[PlannedTraining]:
+    """Return every training of a `paired` or `ofat` spec: configuration x replicate x activation."""
+    return [
+        PlannedTraining(
+            training=spec.training_for(configuration, replicate, activation), configuration=configuration
+        )
+        for configuration in configurations(spec)
+        for replicate in range(replicates(spec, configuration))
+        for activation in (spec.focus, *spec.rivals)
+    ]
+
+
+def in_training_order(planned: list[PlannedTraining]) -> list[list[PlannedTraining]]:
+    """Group trainings by compiled program.
+
+    Programs that differ in the activation alone follow each other, so that whole configurations
+    become complete early. The order depends on the trainings alone.
+
+    Returns
+    -------
+    list of list of PlannedTraining
+        One list per program.
+    """
+    groups: dict[Program, list[PlannedTraining]] = {}
+    for item in planned:
+        groups.setdefault(program_of(item.training), []).append(item)
+    families: dict[tuple[object, ...], list[list[PlannedTraining]]] = {}
+    for program, members in groups.items():
+        family = tuple(
+            getattr(program, name) for name in Program.__dataclass_fields__ if name != "activation"
+        )
+        families.setdefault(family, []).append(members)
+    return [group for family in families.values() for group in family]
+
+
+def level_at(factor: Factor, u: float) -> Level:
+    """Return the level of `factor` at `u` in [0, 1).
+
+    Levels and whole numbers get equal shares of [0, 1); continuous ranges are spread evenly on
+    their own scale and rounded to four significant digits.
+    """
+    if factor.levels is not None:
+        return factor.levels[int(u * len(factor.levels))]
+    assert factor.low is not None
+    assert factor.high is not None
+    if factor.integer and factor.log:
+        low, high = math.log(factor.low), math.log(factor.high + 1)
+        return min(int(factor.high), int(math.exp(low + u * (high - low))))
+    if factor.integer:
+        step = factor.step or 1
+        count = int(factor.high - factor.low) // step + 1
+        return int(factor.low) + step * int(u * count)
+    if factor.log:
+        value = factor.low * (factor.high / factor.low) ** u
+    else:
+        value = factor.low + u * (factor.high - factor.low)
+    return min(max(float(f"{value:.4g}"), float(factor.low)), float(factor.high))
+
+
+def sobol(dimensions: int, seed: int, doublings: int) -> np.ndarray:
+    """Return the first `2**doublings` rows of the scrambled Sobol sequence, shape (rows, dimensions)."""
+    from scipy.stats import qmc
+
+    return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random_base2(doublings)
+
+
+def _paired(spec: SweepSpec) -> list[dict[str, Level]]:
+    factors = spec.factor_list
+    doublings = max(0, math.ceil(math.log2(spec.configurations)))
+    while True:
+        distinct: dict[tuple[Level, ...], None] = {}
+        for row in sobol(len(factors), spec.seed, doublings):
+            levels = tuple(level_at(factor, float(u)) for factor, u in zip(factors, row, strict=True))
+            distinct.setdefault(levels)
+            if len(distinct) == spec.configurations:
+                return [
+                    dict(zip((factor.name for factor in factors), levels, strict=True)) for levels in distinct
+                ]
+        doublings += 1
+        if doublings > _MOST_DOUBLINGS:
+            raise AssertionError(f"a checked spec has too few distinct configurations: {len(distinct)}")
+
+
+def _ofat(spec: SweepSpec) -> Iterator[dict[str, Level]]:
+    baseline = dict(spec.baseline)
+    yield baseline
+    for factor in spec.factor_list:
+        for level in factor.levels or ():
+            if level != baseline[factor.name]:
+                yield {**baseline, factor.name: level}

@@ -1,0 +1,262 @@
+"""Where trainings run: a child process that holds the engine and is replaced when it dies.
+
+The driver never imports a deep-learning framework. The child is pure: trainings in, results out.
+"""
+
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from study.errors import InputError, RunError
+from study.training import Status, Training, TrainingResult
+
+ENGINES = {"fit": "study.fit"}
+"""Engine name to the module that holds `configure`, `JIT_COMPILE` and the engine's class."""
+
+ATTEMPTS = 2
+"""How often a training may take its process down before that is its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a child says when it has loaded its engine."""
+
+    device: str
+    jit: bool
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A child's word that the input is wrong."""
+
+    message: str
+
+
+class _Done:
+    """A child's word that all trainings it was given are done."""
+
+
+class ChildExecutor:
+    """Runs trainings in one child process.
+
+    Parameters
+    ----------
+    engine : str
+        Key of `ENGINES`.
+    threads : int
+        Intra-op threads of the child.
+    dataset, train_size : str, int or None
+        What to load and check before anything is trained.
+    data : Path or None
+        Folder with data sets.
+    import_from : Path
+        Folder put first on the child's import path: where a user's own modules lie.
+    log : Path
+        File that takes what the child's libraries print.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: str,
+        threads: int,
+        dataset: str,
+        train_size: int | None,
+        data: Path | None,
+        import_from: Path,
+        log: Path,
+    ) -> None:
+        self._arguments = (engine, threads, dataset, train_size, data, import_from, log)
+        self._threads = threads
+        self._process: Any = None
+        self._connection: Connection | None = None
+
+    def start(self) -> Ready:
+        """Start the child and load engine and data set.
+
+        Raises
+        ------
+        InputError
+            If the data set is not usable.
+        RunError
+            If the child dies while it starts.
+        """
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        with _environment(self._threads):
+            self._process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True)
+            self._process.start()
+        theirs.close()
+        self._connection = ours
+        answer = self._receive()
+        if isinstance(answer, Ready):
+            return answer
+        raise RunError(
+            f"the training process died while it started ({self._ending()}); {self._arguments[-1]} has its last words."
+        )
+
+    def check(self, trainings: Sequence[Training]) -> None:
+        """Build the program of each of `trainings` and take one look at it, training nothing.
+
+        Raises
+        ------
+        InputError
+            If a user's own function is not usable.
+        """
+        assert self._connection is not None
+        self._connection.send(("check", list(trainings)))
+        while not isinstance(answer := self._receive(), _Done):
+            if answer is None:
+                raise RunError(f"the training process died while it checked the spec ({self._ending()}).")
+
+    def train(self, trainings: Sequence[Training]) -> Iterator[TrainingResult]:
+        """Train in order; a child that dies is replaced and its training tried once more.
+
+        Yields
+        ------
+        TrainingResult
+            One per training, in order. Closing the iterator early stops the child.
+        """
+        remaining = list(trainings)
+        attempts = 0
+        finished = False
+        try:
+            while remaining:
+                assert self._connection is not None
+                self._connection.send(("train", remaining))
+                while (answer := self._receive()) is not None and not isinstance(answer, _Done):
+                    remaining.pop(0)
+                    attempts = 0
+                    yield answer
+                if answer is None:
+                    attempts += 1
+                    if attempts == ATTEMPTS:
+                        yield self._casualty(remaining.pop(0))
+                        attempts = 0
+                    self.stop()
+                    self.start()
+            finished = True
+        finally:
+            if not finished:
+                self.stop()
+
+    def stop(self) -> None:
+        """Stop the child at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _receive(self) -> Any:
+        """Return the child's next word, or None where it has died."""
+        assert self._connection is not None
+        wait([self._connection, self._process.sentinel])
+        try:
+            answer = self._connection.recv() if self._connection.poll() else None
+        except (EOFError, ConnectionResetError):
+            answer = None
+        if isinstance(answer, _Refused):
+            raise InputError(answer.message)
+        return answer
+
+    def _ending(self) -> str:
+        self._process.join()
+        code = self._process.exitcode
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+    def _casualty(self, training: Training) -> TrainingResult:
+        return TrainingResult(
+            digest=training.digest,
+            status=Status.ERROR,
+            reason=f"the training process died {ATTEMPTS} times ({self._ending()})",
+        )
+
+
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """Set what the child's libraries read while they load."""
+    wanted = {
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(
+    connection: Connection,
+    engine_name: str,
+    threads: int,
+    dataset: str,
+    train_size: int | None,
+    data: Path | None,
+    import_from: Path,
+    log: Path,
+) -> None:
+    """Be the child: load the engine, then answer until the driver is gone."""
+    import importlib
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
+    _write_to(log)
+    sys.path.insert(0, str(import_from))
+    try:
+        module = importlib.import_module(ENGINES[engine_name])
+        device = module.configure(threads)
+        engine = module.FitEngine(data)
+        loaded = engine.load(dataset, train_size)
+        connection.send(Ready(device=device, jit=module.JIT_COMPILE, data=loaded.digest))
+        while True:
+            task, trainings = connection.recv()
+            for result in engine.train(trainings) if task == "train" else engine.check(trainings):
+                connection.send(result)
+            connection.send(_Done())
+    except InputError as error:
+        connection.send(_Refused(str(error)))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+def _die_with_parent() -> None:
+    """End this process as soon as the driver is gone, in the middle of a training too."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _write_to(log: Path) -> None:
+    """Send everything that is printed here, by C++ libraries too, to the end of a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    faulthandler.enable()

@@ -1,0 +1,144 @@
+"""The home: the folder that holds the sweeps, the Optuna journal, MLflow's database and its artifacts."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from study.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where everything of a group of sweeps lives.
+
+    Parameters
+    ----------
+    root : Path
+        The folder, absolute.
+    """
+
+    root: Path
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's journal file."""
+        return self.root / "optuna.journal"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow tracking URI of the database in this home."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where MLflow puts the artifacts of local experiments."""
+        return self.root / "artifacts"
+
+    def sweep(self, name: str) -> Path:
+        """Return the folder of one sweep."""
+        return self.root / name
+
+    def ledger(self, name: str) -> Path:
+        """Return the ledger of one sweep."""
+        return self.sweep(name) / "ledger.jsonl"
+
+    def spec(self, name: str) -> Path:
+        """Return the copy of the spec that the sweep's results belong to."""
+        return self.sweep(name) / "spec.toml"
+
+    def sweeps(self) -> list[str]:
+        """Return the names of the sweeps that have a ledger, oldest first."""
+        found = sorted(self.root.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_ctime)
+        return [path.parent.name for path in found]
+
+    def existing(self, name: str) -> Path:
+        """Return the ledger of a sweep that must exist.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name; the message lists what there is.
+        """
+        known = self.sweeps()
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has no sweep yet"
+            raise InputError(
+                f"there is no sweep {name!r} in the home {self.root}: {has}; "
+                "name one of them, or another home with --home."
+            )
+        return self.ledger(name)
+
+    def is_running(self, name: str) -> bool:
+        """Return whether a driver holds the home for the sweep `name`."""
+        from filelock import FileLock, Timeout
+
+        try:
+            who = json.loads((self.root / ".lock-holder.json").read_text(encoding="utf-8"))
+            with FileLock(self.root / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return who["sweep"] == name
+        except (OSError, ValueError):
+            return False
+
+    def prepare(self) -> None:
+        """Make the folder and check that it can be written.
+
+        Raises
+        ------
+        InputError
+            If it can not.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"the home {self.root} must be a folder that can be written, and it is not "
+                f"({error.strerror}); name another one with --home."
+            ) from error
+
+    @contextmanager
+    def locked(self, sweep: str) -> Iterator[None]:
+        """Hold the home for one driver; the lock goes with the process, however it ends.
+
+        Raises
+        ------
+        InputError
+            If another driver holds it: who, and since when.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / ".lock")
+        holder = self.root / ".lock-holder.json"
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            try:
+                who = json.loads(holder.read_text(encoding="utf-8"))
+                told = f"process {who['pid']} on {who['host']} runs {who['sweep']} there since {who['since']}"
+            except (OSError, ValueError, KeyError):
+                told = "another process is starting a sweep there"
+            raise InputError(
+                f"one driver at a time may write to the home {self.root}, and {told}; "
+                "wait for it, stop it, or use another --home."
+            ) from None
+        try:
+            who = {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "sweep": sweep,
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            holder.write_text(json.dumps(who), encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()

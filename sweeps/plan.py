@@ -1,0 +1,310 @@
+"""What a sweep would do and cost, before anything is trained.
+
+Times come from one small model of a training step (a cost per layer and arithmetic at a rate),
+scaled by what trainings in the same home really took. Without such timings the assumptions
+themselves are used, and printed.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from statistics import median, stdev
+from typing import Any
+
+from study import ledger
+from study.architectures import ARCHITECTURES
+from study.datasets import DATASETS
+from study.ledger import Entry, Record
+from study.question import Factor, Question
+from study.training import Configuration, Level, Status, Training
+from sweeps import design
+from sweeps.design import PlannedTraining
+from sweeps.home import Home
+from sweeps.spec import SweepSpec
+
+SECONDS_PER_LAYER_STEP = 0.00012
+FLOPS = 2e10
+SECONDS_TO_BUILD = 0.5
+SECONDS_TO_BUILD_A_LAYER = 0.15
+SECONDS_TO_START = 8.0
+PROCESS_MIB = 900.0
+"""Measured on 2 cores of a cloud machine, TensorFlow 2.21, 2026-11-24, with
+`python benchmarks/step_costs.py`; see docs/performance.md."""
+
+ASSUMED_SPREAD = {"points": 2.0, "nats": 0.1}
+"""Standard deviation of a paired difference between configurations, where no results are at hand."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowPower:
+    """What one row of the criteria table can detect.
+
+    Parameters
+    ----------
+    parameter, level : str
+        The row.
+    configurations : int
+        Units in it.
+    detectable : float or None
+        Difference found with probability 0.8 by a single two-sided test at 5 %, in the metric's
+        unit; None below two units.
+    """
+
+    parameter: str
+    level: str
+    configurations: int
+    detectable: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a sweep would do.
+
+    Parameters
+    ----------
+    name, design, engine : str
+        As in the spec; the engine with why it was chosen.
+    configurations, activations, blocks, trainings : int
+        Size of the design; a block is a configuration with a replicate.
+    recorded : int
+        Trainings that the home holds already.
+    programs : int
+        Compiled programs of what is left.
+    members_per_program : tuple of int
+        Smallest, median and largest number of trainings that share a program.
+    seconds : float
+        Estimated wall-clock time of what is left.
+    memory_mib : float
+        Estimated peak memory of the training process.
+    basis : tuple of str
+        Where the estimates come from, one sentence each.
+    spread : float
+        Standard deviation of a paired difference that `rows` assumes.
+    unit : str
+        Unit of the metric.
+    rows : tuple of RowPower
+        The headline and each level of each condition factor.
+    """
+
+    name: str
+    design: str
+    engine: str
+    configurations: int
+    activations: int
+    blocks: int
+    trainings: int
+    recorded: int
+    programs: int
+    members_per_program: tuple[int, int, int]
+    seconds: float
+    memory_mib: float
+    basis: tuple[str, ...]
+    spread: float
+    unit: str
+    rows: tuple[RowPower, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        return asdict(self)
+
+
+def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
+    """Return the plan of a spec in a home; nothing is trained or written.
+
+    Parameters
+    ----------
+    engine : str
+        Sentence on the engine that will be used.
+    """
+    planned = _tuned(spec) if spec.design == "tuned" else design.trainings(spec)
+    path = home.ledger(spec.name)
+    record = ledger.read(path, curves=False) if path.exists() else None
+    known = {entry.training.digest for entry in record.entries} if record else set[str]()
+    recorded = len(known) if spec.design == "tuned" else sum(i.training.digest in known for i in planned)
+    left = planned[recorded:] if spec.design == "tuned" else [i for i in planned if i.training.digest not in known]
+    groups = design.in_training_order(left)
+    sizes = sorted(len(group) for group in groups) or [0]
+    scale, basis = _calibration(home)
+    question = spec.question_for_analysis(0, 0)
+    spread, spread_basis = _spread(question, record)
+    seconds = scale * sum(
+        build_seconds(group[0].training) + sum(training_seconds(i.training) for i in group) for group in groups
+    )
+    return Plan(
+        name=spec.name,
+        design=spec.design,
+        engine=engine,
+        configurations=len({item.configuration.index for item in planned}),
+        activations=len(spec.activations),
+        blocks=len({item.training.block for item in planned}),
+        trainings=len(planned),
+        recorded=recorded,
+        programs=len(groups),
+        members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
+        seconds=seconds + (SECONDS_TO_START if left else 0.0),
+        memory_mib=PROCESS_MIB + max((_memory_mib(i.training) for i in planned), default=0.0),
+        basis=(basis, spread_basis),
+        spread=spread,
+        unit=question.unit,
+        rows=() if spec.design == "tuned" else tuple(_rows(spec, question, planned, spread)),
+    )
+
+
+def training_seconds(training: Training) -> float:
+    """Return the assumed time of one training, without building its program."""
+    images = _images(training)
+    steps = training.epochs * (images // training.batch_size)
+    depth, parameters = _size(training)
+    arithmetic = 6.0 * parameters * training.batch_size / FLOPS
+    return steps * (depth * SECONDS_PER_LAYER_STEP + arithmetic)
+
+
+def build_seconds(training: Training) -> float:
+    """Return the assumed time to build and trace the program of a training."""
+    return SECONDS_TO_BUILD + SECONDS_TO_BUILD_A_LAYER * _size(training)[0]
+
+
+def _images(training: Training) -> int:
+    card = DATASETS.get(training.dataset)
+    whole = card.train_size if card else 10_000
+    return min(training.train_size or whole, whole)
+
+
+def _size(training: Training) -> tuple[int, float]:
+    """Return weight layers and multiply-adds per example; a user's own network counts as 4 x 256."""
+    card = DATASETS.get(training.dataset)
+    height, width_, channels = card.input_shape if card else (32, 32, 3)
+    own = training.architecture not in ARCHITECTURES
+    arguments = {"depth": 4, "width": 256} if own else dict(training.architecture_arguments)
+    depth, width = int(arguments["depth"]), int(arguments["width"])
+    inputs, hidden, convolutions = height * width_ * channels, depth - 1, 0.0
+    if training.architecture == "convmlp":
+        convolutions = height * width_ * 25.0 * (channels * 20 + 20 * 50)
+        inputs, hidden = (height // 2) * (width_ // 2) * 50, depth - 3
+    dense = inputs * width + (hidden - 1) * width**2 + width * 10.0
+    return depth, dense + convolutions
+
+
+def _memory_mib(training: Training) -> float:
+    card = DATASETS.get(training.dataset)
+    pixels = math.prod(card.input_shape) if card else 3072
+    images = (card.train_size + card.validation_size + card.test_size) if card else 60_000
+    return (3 * images * pixels * 4 + 8 * 4 * _size(training)[1]) / 2**20
+
+
+def _calibration(home: Home) -> tuple[float, str]:
+    """Return actual over assumed time of the trainings in this home, and a sentence about it."""
+    ratios = [
+        entry.result.seconds / training_seconds(entry.training)
+        for name in home.sweeps()
+        for entry in ledger.read(home.ledger(name), curves=False).entries
+        if entry.result.status is Status.OK and entry.result.seconds > 0
+    ]
+    if len(ratios) >= 10:
+        return median(ratios), f"Times are scaled by {len(ratios)} trainings in this home."
+    return 1.0, (
+        f"No timings in this home yet, so times are assumed: {SECONDS_PER_LAYER_STEP * 1e3:g} ms per layer and "
+        f"step, {FLOPS / 1e9:g} GFLOP/s, {SECONDS_TO_BUILD:g} s + {SECONDS_TO_BUILD_A_LAYER:g} s per layer for each "
+        "program."
+    )
+
+
+def _spread(question: Question, record: Record | None) -> tuple[float, str]:
+    """Return the standard deviation of the configurations' paired differences, and a sentence about it."""
+    differences = unit_differences(question, record.entries) if record else []
+    if len(differences) >= 10:
+        spread = stdev(differences)
+        return spread, (
+            f"Detectable differences use the spread of {len(differences)} configurations of this sweep: "
+            f"{spread:.2g} {question.unit}."
+        )
+    spread = ASSUMED_SPREAD[question.unit]
+    return spread, (
+        f"Detectable differences assume that paired differences spread by {spread:g} {question.unit} between "
+        "configurations."
+    )
+
+
+def unit_differences(question: Question, entries: Iterable[Entry]) -> list[float]:
+    """Return the paired difference focus - first rival of each configuration that has both sides."""
+    sides: dict[str, dict[str, float | None]] = {}
+    for entry in entries:
+        ok = entry.result.status is Status.OK
+        value = entry.result.metrics[question.metric] if ok else None
+        sides.setdefault(entry.training.block, {})[entry.training.activation] = value
+    rival = question.rivals[0]
+    means: dict[str, list[float]] = {}
+    for block, values in sides.items():
+        if question.focus in values and rival in values:
+            difference = question.difference(values[question.focus], values[rival])
+            means.setdefault(block.rpartition("-")[0], []).append(difference)
+    return [sum(group) / len(group) for group in means.values()]
+
+
+def _rows(
+    spec: SweepSpec, question: Question, planned: list[PlannedTraining], spread: float
+) -> Iterable[RowPower]:
+    configurations = {item.configuration.index: item.configuration for item in planned}.values()
+    per_unit = spec.replicates if spec.design == "ofat" else 1
+    yield _row("all configurations", "", len(configurations) * per_unit, spread)
+    for factor in question.conditions:
+        counts = Counter(_label(factor, configuration) for configuration in _moved(spec, factor, configurations))
+        for label in sorted(counts, key=lambda text: _place(factor, text)):
+            yield _row(factor.name, label, counts[label] * per_unit, spread)
+
+
+def _moved(
+    spec: SweepSpec, factor: Factor, configurations: Iterable[Configuration]
+) -> Iterable[Configuration]:
+    """Return the configurations that a row of `factor` rests on: all, or those where it alone moves."""
+    if spec.design != "ofat":
+        return configurations
+    baseline = dict(question_baseline(spec))
+    return [
+        c for c in configurations if all(c.levels[name] == baseline[name] for name in baseline if name != factor.name)
+    ]
+
+
+def question_baseline(spec: SweepSpec) -> tuple[tuple[str, Level], ...]:
+    """Return the baseline of an `ofat` spec."""
+    return spec.question_for_analysis(0, 0).baseline
+
+
+def _label(factor: Factor, configuration: Configuration) -> str:
+    level = configuration.levels[factor.name]
+    if factor.levels is not None or factor.low is None or factor.high is None:
+        return str(level)
+    edges = [design.level_at(factor, quarter / 4) for quarter in range(4)]
+    place = sum(level >= edge for edge in edges[1:])  # type: ignore[operator]
+    return f"quarter {place + 1} of {factor.low:g} to {factor.high:g}"
+
+
+def _place(factor: Factor, label: str) -> float:
+    labels = [str(level) for level in factor.levels or ()]
+    return labels.index(label) if label in labels else float(label.split()[1])
+
+
+def _row(parameter: str, level: str, units: int, spread: float) -> RowPower:
+    if units < 2:
+        return RowPower(parameter=parameter, level=level, configurations=units, detectable=None)
+    from statsmodels.stats.power import TTestPower
+
+    effect = TTestPower().solve_power(nobs=units, alpha=0.05, power=0.8)
+    return RowPower(
+        parameter=parameter, level=level, configurations=units, detectable=round(float(effect) * spread, 3)
+    )
+
+
+def _tuned(spec: SweepSpec) -> list[PlannedTraining]:
+    """Return stand-ins for the trainings of a `tuned` sweep, whose configurations are not known yet."""
+    assert spec.tuning is not None
+    rows = design.sobol(len(spec.factor_list), spec.seed, max(0, math.ceil(math.log2(spec.tuning.trials))))
+    planned: list[PlannedTraining] = []
+    for number, row in enumerate(rows[: spec.tuning.trials]):
+        levels = {f.name: design.level_at(f, float(u)) for f, u in zip(spec.factor_list, row, strict=True)}
+        for place, activation in enumerate(spec.activations):
+            configuration = Configuration(index=place * spec.tuning.trials + number, levels=levels)
+            training = spec.training_for(configuration, 0, activation)
+            planned.append(PlannedTraining(training=training, configuration=configuration))
+    return planned

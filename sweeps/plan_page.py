@@ -1,0 +1,40 @@
+"""A plan in a terminal."""
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.plan import Plan
+from sweeps.progress import duration
+
+
+def render(plan: Plan) -> RenderableType:
+    """Return the plan as something that Rich prints."""
+    smallest, middle, largest = plan.members_per_program
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column()
+    facts.add_column(overflow="fold")
+    for name, value in (
+        ("sweep", f"{plan.name} (design {plan.design})"),
+        ("configurations", str(plan.configurations)),
+        ("activations", str(plan.activations)),
+        ("blocks", f"{plan.blocks} (a configuration with one seed)"),
+        ("trainings", f"{plan.trainings}, of which {plan.recorded} are recorded"),
+        ("engine", plan.engine),
+        ("compiled programs", f"{plan.programs}, with {smallest} to {largest} trainings each (median {middle})"),
+        ("time", f"about {duration(plan.seconds)}"),
+        ("memory", f"about {plan.memory_mib:,.0f} MiB"),
+    ):
+        facts.add_row(Text(name), Text(value))
+    parts: list[RenderableType] = [facts, *(Text(sentence) for sentence in plan.basis)]
+    if plan.rows:
+        rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        rows.add_column("row of the table")
+        rows.add_column("configurations", justify="right")
+        rows.add_column("detects (80 % power, one test at 5 %)", justify="right")
+        for row in plan.rows:
+            found = "-" if row.detectable is None else f"{row.detectable:.2g} {plan.unit}"
+            rows.add_row(Text(f"{row.parameter} {row.level}".strip()), str(row.configurations), found)
+        parts.append(rows)
+    return Group(*parts)

@@ -1,0 +1,118 @@
+"""What a person sees while a sweep runs: a live bar in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from study.ledger import Entry
+from study.question import Question
+from study.training import Status
+
+_LINE_SECONDS = 10.0
+"""Shortest time between two plain lines."""
+
+
+class TerminalMonitor:
+    """Shows configurations done, trainings per minute and the remaining time.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sweep.
+    console : Console, optional
+        Where to write; standard error by default, so that standard output holds the table alone.
+    """
+
+    def __init__(self, name: str, console: Console | None = None) -> None:
+        self._name = name
+        self._console = console or Console(file=sys.stderr, highlight=False)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._question: Question | None = None
+        self._before = self._now = self._failed = 0
+        self._started = self._last_line = 0.0
+        self._left: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        self._console.print(f"{self._name}: checking what is there ...", markup=False)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def begin(self, question: Question, done: int, programs: int) -> None:
+        """Open the display."""
+        self._question, self._before = question, done
+        self._started = self._last_line = time.monotonic()
+        left = question.planned_trainings - done
+        if not left:
+            return
+        again = f"{done} of {question.planned_trainings} trainings are recorded; " if done else ""
+        self._console.print(
+            f"{question.name}: {again}training {left} in {programs} compiled programs.", markup=False
+        )
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[pace]}"),
+            )
+            self._progress = Progress(*columns, console=self._console, transient=True)
+            self._task = self._progress.add_task(
+                "trainings", total=question.planned_trainings, completed=done, pace="starting"
+            )
+            self._progress.start()
+
+    def trained(self, entry: Entry) -> None:
+        """Count one training."""
+        assert self._question is not None
+        self._now += 1
+        self._failed += entry.result.status is not Status.OK
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, pace=self._pace())
+        elif self._due():
+            self._last_line = time.monotonic()
+            done = self._before + self._now
+            total = self._question.planned_trainings
+            self._console.print(f"{self._name}: {done}/{total} trainings, {self._pace()}", markup=False)
+
+    def note(self, sentence: str) -> None:
+        """Print one sentence."""
+        self.stop()
+        self._console.print(sentence, markup=False)
+
+    def stop(self) -> None:
+        """Close the display."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _due(self) -> bool:
+        assert self._question is not None
+        last = self._before + self._now == self._question.planned_trainings
+        return last or time.monotonic() - self._last_line >= _LINE_SECONDS
+
+    def _pace(self) -> str:
+        assert self._question is not None
+        elapsed = max(time.monotonic() - self._started, 1e-9)
+        left = self._question.planned_trainings - self._before - self._now
+        failed = f", {self._failed} failed" if self._failed else ""
+        return (
+            f"{60 * self._now / elapsed:.0f} a minute, {duration(elapsed / self._now * left)} left{failed}"
+        )
+
+
+def duration(seconds: float) -> str:
+    """Return a time span for people, such as `2 h 05 min` or `40 s`."""
+    seconds = round(seconds)
+    if seconds < 100:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

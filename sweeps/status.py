@@ -1,0 +1,40 @@
+"""How far the sweeps of a home are."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from study import ledger
+from study.training import Status
+from sweeps.home import Home
+
+
+def render(home: Home, names: list[str]) -> RenderableType:
+    """Return a table with a row per sweep, as something that Rich prints."""
+    if not names:
+        return Text(f"The home {home.root} holds no sweep yet; run `mishstudy sweep SPEC`.")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("sweep", "trainings", "failed", "state", "last result (UTC)", "training time"):
+        table.add_column(heading)
+    for name in names:
+        table.add_row(*(Text(cell) for cell in _row(home, name)))
+    return table
+
+
+def _row(home: Home, name: str) -> tuple[str, ...]:
+    path = home.ledger(name)
+    record = ledger.read(path, curves=False)
+    planned, done = record.question.planned_trainings, len(record.entries)
+    failures = Counter(entry.result.status for entry in record.entries if entry.result.status is not Status.OK)
+    failed = ", ".join(f"{count} {status}" for status, count in sorted(failures.items())) or "0"
+    if home.is_running(name):
+        state = "running"
+    else:
+        state = "complete" if done >= planned else "stopped; resume with mishstudy sweep"
+    last = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    seconds = sum(entry.result.seconds + entry.result.build_seconds for entry in record.entries)
+    return name, f"{done}/{planned}", failed, state, last, f"{seconds:.0f} s"

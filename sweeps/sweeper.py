@@ -1,0 +1,372 @@
+"""The loop: what the spec asks for, minus what the ledger has, trained, recorded and told.
+
+One process, the driver, runs this and is the only one that writes: ledger, Optuna and MLflow, under
+the lock of the home. A training is done when its line is in the ledger; everything else can be made
+again from there.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from study import environment, ledger
+from study.errors import InputError
+from study.ledger import Entry, Ledger, Record
+from study.question import Question
+from study.redaction import redact
+from study.tracking import Tracker, check_uri
+from sweeps import design
+from sweeps.design import PlannedTraining
+from sweeps.executors import ChildExecutor, Ready
+from sweeps.home import Home
+from sweeps.spec import SweepSpec, parse
+from sweeps.spec_changes import refuse_change
+from sweeps.trials import Trials, block_value, open_storage
+from sweeps.tuning import Tuner
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+Artifacts = Mapping[str, "str | bytes | pd.DataFrame"]
+"""Relative path to content: what MLflow shows on the parent run."""
+
+
+class Monitor(Protocol):
+    """Watches a sweep: the terminal's side of the loop."""
+
+    def begin(self, question: Question, done: int, programs: int) -> None:
+        """Take the number of trainings done before, and of compiled programs still to run."""
+        ...
+
+    def trained(self, entry: Entry) -> None:
+        """Take one recorded training."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Take one sentence for people."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How to run, as opposed to what: none of it moves a result without being in the fingerprint.
+
+    Parameters
+    ----------
+    engine : str
+        Key of `sweeps.executors.ENGINES`.
+    data : Path or None
+        Folder with data sets.
+    import_from : Path
+        Where a user's own modules lie.
+    tracking_uri : str or None
+        MLflow tracking URI; None for the database in the home.
+    storage : str or None
+        Optuna storage URL; None for the journal in the home.
+    accept_mixed : bool
+        Whether to go on under another environment than the results so far.
+    """
+
+    engine: str
+    data: Path | None
+    import_from: Path
+    tracking_uri: str | None = None
+    storage: str | None = None
+    accept_mixed: bool = False
+
+
+def run(
+    spec: SweepSpec,
+    text: str,
+    home: Home,
+    options: Options,
+    monitor: Monitor,
+    publish: Callable[[Record], Artifacts],
+) -> Record:
+    """Run or resume a sweep.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        What to run.
+    text : str
+        Its TOML, stored beside the results.
+    home : Home
+        Where to keep everything.
+    options : Options
+        How to run.
+    monitor : Monitor
+        Is told what happens.
+    publish : callable
+        Makes what MLflow shows on the parent run from the finished record.
+
+    Returns
+    -------
+    Record
+        All results.
+
+    Raises
+    ------
+    InputError
+        If anything about the input is wrong: before anything is trained or written.
+    RunError
+        If the training process can not be started.
+    """
+    check_uri(options.tracking_uri or home.tracking_uri)
+    home.prepare()
+    with home.locked(spec.name):
+        path = home.ledger(spec.name)
+        if home.spec(spec.name).exists():
+            stored = home.spec(spec.name)
+            refuse_change(parse(stored.read_text(encoding="utf-8"), str(stored)), spec)
+        record = ledger.read(path) if path.exists() else None
+        planned = [] if spec.design == "tuned" else design.trainings(spec)
+        question = planned_question(spec, planned)
+        known = {entry.training.digest: entry for entry in record.entries} if record else {}
+        to_train = [item for item in planned if item.training.digest not in known]
+        missing = question.planned_trainings - len(known) if spec.design == "tuned" else len(to_train)
+        marker = _Marker(home, spec.name, options)
+        if record and not missing and record.question == question and marker.is_current():
+            return record
+        driver = _Driver(spec, text, home, options, monitor, question, record)
+        try:
+            driver.train(planned, to_train, missing)
+            record = ledger.read(path)
+            if driver.finish(publish(record)):
+                marker.write()
+        finally:
+            driver.close()
+        return record
+
+
+def planned_question(spec: SweepSpec, planned: list[PlannedTraining]) -> Question:
+    """Return the question of a spec with the size of its design."""
+    if spec.tuning is not None and spec.design == "tuned":
+        trials = spec.tuning.trials * len(spec.activations)
+        return spec.question_for_analysis(trials, trials)
+    configurations = {item.configuration.index for item in planned}
+    return spec.question_for_analysis(len(configurations), len(planned))
+
+
+class _Driver:
+    """What is open while a sweep runs: storage, ledger, tracker, training process."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        text: str,
+        home: Home,
+        options: Options,
+        monitor: Monitor,
+        question: Question,
+        record: Record | None,
+    ) -> None:
+        self._spec = spec
+        self._text = text
+        self._home = home
+        self._options = options
+        self._monitor = monitor
+        self._question = question
+        self._record = record
+        self._storage: optuna.storages.BaseStorage = open_storage(home.journal, options.storage)
+        self._executor: ChildExecutor | None = None
+        self._ledger: Ledger | None = None
+        self._tracker: Tracker | None = None
+        self._done = 0
+        self._failed = 0
+
+    def train(self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int) -> None:
+        """Train what is missing and record it."""
+        known = self._record.entries if self._record else ()
+        fingerprint = self._record.fingerprints[-1] if self._record else {}
+        if missing:
+            fingerprint = self._start(to_train or self._examples())
+        self._write_down(fingerprint)
+        self._tracker = Tracker(
+            self._options.tracking_uri or self._home.tracking_uri,
+            self._home.artifacts,
+            self._question,
+            self._text,
+            fingerprint,
+        )
+        if self._spec.design == "tuned":
+            self._monitor.begin(self._question, len(known), missing)
+            self._train_tuned(known)
+            return
+        groups = design.in_training_order(to_train)
+        self._monitor.begin(self._question, len(known), len(groups))
+        self._train_designed(planned, groups, known)
+
+    def _train_designed(
+        self, planned: list[PlannedTraining], groups: list[list[PlannedTraining]], known: Iterable[Entry]
+    ) -> None:
+        expected: dict[tuple[int, str], int] = defaultdict(int)
+        for item in planned:
+            expected[item.configuration.index, item.training.activation] += 1
+        configurations = {item.configuration.index: item.configuration for item in planned}
+        size = {
+            index: sum(expected[index, name] for name in self._question.activations)
+            for index in configurations
+        }
+        trials = Trials(self._storage, self._question)
+        trials.enqueue(list(configurations.values()))
+        complete: dict[int, list[Entry]] = defaultdict(list)
+
+        def take(entry: Entry) -> None:
+            index = entry.configuration.index
+            complete[index].append(entry)
+            self._take(entry, expected[index, entry.training.activation])
+            if len(complete[index]) == size[index]:
+                trials.tell(entry.configuration, block_value(self._question, complete.pop(index)))
+
+        for entry in known:
+            take(entry)
+        for group in groups:
+            for item in group:
+                trials.begin(item.configuration)
+            for entry in self._results(group, adaptive=False):
+                self._monitor.trained(entry)
+                take(entry)
+
+    def _train_tuned(self, known: Iterable[Entry]) -> None:
+        tuner = Tuner(self._spec, self._storage)
+        for entry in known:
+            self._take(entry, 1)
+        for item in tuner.planned({entry.configuration.index: entry for entry in known}):
+            for entry in self._results([item], adaptive=True):
+                tuner.tell(entry)
+                self._monitor.trained(entry)
+                self._take(entry, 1)
+
+    def _take(self, entry: Entry, planned: int) -> None:
+        assert self._tracker is not None
+        self._done += 1
+        self._failed += entry.result.status != "ok"
+        self._tracker.training(entry, planned)
+        self._tracker.progress(self._done, self._question.planned_trainings, self._failed)
+
+    def _results(self, group: list[PlannedTraining], *, adaptive: bool) -> Iterator[Entry]:
+        """Train one group; each result is in the ledger when it is given out."""
+        assert self._executor is not None
+        assert self._ledger is not None
+        items = {item.training.digest: item for item in group}
+        for result in self._executor.train([item.training for item in group]):
+            item = items[result.digest]
+            entry = Entry(
+                training=item.training,
+                configuration=item.configuration,
+                adaptive=adaptive,
+                result=result,
+            )
+            self._ledger.append(entry)
+            yield entry
+
+    def _examples(self) -> list[PlannedTraining]:
+        """Return one training of each activation of a `tuned` sweep, to be looked at and not trained."""
+        from study.training import Configuration
+
+        levels = {factor.name: design.level_at(factor, 0.0) for factor in self._spec.factor_list}
+        configuration = Configuration(index=0, levels=levels)
+        return [
+            PlannedTraining(
+                training=self._spec.training_for(configuration, 0, name), configuration=configuration
+            )
+            for name in self._spec.activations
+        ]
+
+    def _start(self, to_train: list[PlannedTraining]) -> Mapping[str, Any]:
+        """Start the training process, check the user's own functions and the environment."""
+        spec, options = self._spec, self._options
+        self._executor = ChildExecutor(
+            engine=options.engine,
+            threads=spec.threads,
+            dataset=spec.dataset,
+            train_size=spec.train_size,
+            data=options.data,
+            import_from=options.import_from,
+            log=self._home.sweep(spec.name) / "training.log",
+        )
+        ready: Ready = self._executor.start()
+        fingerprint = environment.fingerprint(
+            engine=options.engine,
+            device=ready.device,
+            threads=spec.threads,
+            jit=ready.jit,
+            own=environment.own_functions(*spec.activations, spec.architecture, spec.dataset),
+            data=ready.data,
+        )
+        self._refuse_other_environment(fingerprint)
+        if fingerprint["own"]:
+            firsts = {
+                (item.training.activation, item.training.architecture_arguments): item.training
+                for item in to_train
+            }
+            self._executor.check(list(firsts.values()))
+        return fingerprint
+
+    def _refuse_other_environment(self, fingerprint: Mapping[str, Any]) -> None:
+        if self._record is None or fingerprint in self._record.fingerprints or self._options.accept_mixed:
+            return
+        lines = environment.differences(self._record.fingerprints[-1], fingerprint)
+        raise InputError(
+            f"all results of a sweep come from one environment, and this one differs from that of the results in "
+            f"{self._home.ledger(self._spec.name)}; go back to it, give the sweep another name, or add "
+            "--accept-mixed, which the table will then say:\n  " + "\n  ".join(lines)
+        )
+
+    def _write_down(self, fingerprint: Mapping[str, Any]) -> None:
+        """Store the spec, and open the ledger for what follows."""
+        spec_path = self._home.spec(self._spec.name)
+        spec_path.parent.mkdir(parents=True, exist_ok=True)
+        partial = spec_path.with_suffix(".partial")
+        partial.write_text(self._text, encoding="utf-8")
+        partial.replace(spec_path)
+        self._ledger = Ledger(self._home.ledger(self._spec.name))
+        if self._record is None or fingerprint != self._record.fingerprints[-1]:
+            self._ledger.header(fingerprint, datetime.now(UTC).isoformat(timespec="seconds"))
+        if self._record is None or self._question != self._record.question:
+            self._ledger.question(self._question)
+
+    def finish(self, artifacts: Artifacts) -> bool:
+        """Hand the results to MLflow and say how far it is; return whether it has everything."""
+        assert self._tracker is not None
+        report = self._tracker.finish(artifacts)
+        self._monitor.note(report.sentence)
+        return report.complete
+
+    def close(self) -> None:
+        """Close everything that was opened."""
+        if self._executor is not None:
+            self._executor.stop()
+        if self._ledger is not None:
+            self._ledger.close()
+        if self._tracker is not None:
+            self._tracker.close()
+
+
+class _Marker:
+    """Says that MLflow and Optuna hold all that the ledger holds, so that nothing need be opened."""
+
+    def __init__(self, home: Home, name: str, options: Options) -> None:
+        self._path = home.sweep(name) / "published.json"
+        self._ledger = home.ledger(name)
+        self._where = [redact(url) for url in (options.tracking_uri, options.storage) if url]
+
+    def _state(self) -> dict[str, Any]:
+        return {"ledger_bytes": self._ledger.stat().st_size, "where": self._where}
+
+    def is_current(self) -> bool:
+        """Return whether nothing was added since the marker was written."""
+        try:
+            return json.loads(self._path.read_text(encoding="utf-8")) == self._state()
+        except (OSError, ValueError):
+            return False
+
+    def write(self) -> None:
+        """Write the marker."""
+        self._path.write_text(json.dumps(self._state()), encoding="utf-8")

@@ -1,0 +1,194 @@
+"""Optuna holds the design: one study per sweep, one trial per configuration.
+
+All configurations are enqueued before anything is trained, so no outcome can move the design. What
+Optuna is told for a configuration is the mean paired difference focus - first rival, so that the
+dashboard's importance plot shows what matters for the question.
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.errors import InputError
+from study.ledger import Entry
+from study.question import Factor, Question
+from study.redaction import redact
+from study.training import Configuration, Status
+
+if TYPE_CHECKING:
+    import optuna
+
+_STALE_LOCK_SECONDS = 5.0
+
+
+def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage":
+    """Open the storage: the journal file of the home, or the database a user names.
+
+    Parameters
+    ----------
+    journal : Path
+        Used where `url` is None. A lock that a killed driver left on it is removed: the caller
+        holds the lock of the home.
+    url : str or None
+        SQLAlchemy URL.
+
+    Raises
+    ------
+    InputError
+        If the database can not be opened; the URL is redacted.
+    """
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if url is None:
+        lock = journal.with_name(journal.name + ".lock")
+        if lock.is_symlink() and time.time() - lock.lstat().st_mtime > _STALE_LOCK_SECONDS:
+            lock.unlink()
+        return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        return optuna.storages.RDBStorage(url)
+    except Exception as error:
+        reason = str(error).splitlines()[0].replace(url, redact(url))
+        raise InputError(
+            f"the Optuna storage {redact(url)} must be a database URL that can be opened, and it is not "
+            f"({type(error).__name__}: {reason}); leave --storage out to use the journal file in the home."
+        ) from None
+
+
+def distribution(factor: Factor) -> "optuna.distributions.BaseDistribution":
+    """Return a factor as an Optuna distribution."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if factor.levels is not None:
+        return CategoricalDistribution(factor.levels)
+    assert factor.low is not None
+    assert factor.high is not None
+    if factor.integer:
+        return IntDistribution(int(factor.low), int(factor.high), log=factor.log, step=factor.step or 1)
+    return FloatDistribution(factor.low, factor.high, log=factor.log)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockValue:
+    """What Optuna is told about a configuration."""
+
+    difference: float
+    attributes: Mapping[str, Any]
+
+
+def block_value(question: Question, entries: Iterable[Entry]) -> BlockValue:
+    """Return the mean paired difference focus - first rival of a complete configuration.
+
+    Parameters
+    ----------
+    question : Question
+        Gives metric, direction and cap.
+    entries : iterable of Entry
+        All trainings of the configuration.
+    """
+    by_replicate: dict[int, dict[str, Entry]] = {}
+    by_activation: dict[str, list[Entry]] = {name: [] for name in question.activations}
+    for entry in entries:
+        by_replicate.setdefault(entry.training.replicate, {})[entry.training.activation] = entry
+        by_activation[entry.training.activation].append(entry)
+    differences = [
+        question.difference(
+            *(
+                side[name].result.metrics.get(question.metric)
+                if side[name].result.status is Status.OK
+                else None
+                for name in (question.focus, question.rivals[0])
+            )
+        )
+        for _, side in sorted(by_replicate.items())
+    ]
+    attributes: dict[str, Any] = {}
+    for name, group in by_activation.items():
+        values = [e.result.metrics[question.metric] for e in group if e.result.status is Status.OK]
+        attributes[f"{question.metric} {name}"] = sum(values) / len(values) if values else None
+        attributes[f"failed {name}"] = len(group) - len(values)
+    return BlockValue(sum(differences) / len(differences), attributes)
+
+
+class Trials:
+    """The Optuna study of a `paired` or `ofat` sweep.
+
+    Parameters
+    ----------
+    storage : BaseStorage
+        From `open_storage`.
+    question : Question
+        Its name is the study's name.
+    """
+
+    def __init__(self, storage: "optuna.storages.BaseStorage", question: Question) -> None:
+        import optuna
+
+        self._distributions = {factor.name: distribution(factor) for factor in question.factors}
+        self._study = optuna.create_study(
+            storage=storage,
+            study_name=question.name,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=optuna.samplers.RandomSampler(seed=0),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._study.set_metric_names([f"{question.focus} - {question.rivals[0]} ({question.unit})"])
+        self._study.set_user_attr("question", question.question)
+        self._trials: dict[str, optuna.trial.Trial] = {}
+        self._waiting: set[str] = set()
+        self._told: set[str] = set()
+        self._read()
+
+    def _read(self) -> None:
+        import optuna
+
+        for frozen in self._study.get_trials(deepcopy=False):
+            digest = frozen.user_attrs.get("configuration")
+            if digest is None:
+                continue
+            self._trials[digest] = optuna.trial.Trial(self._study, frozen._trial_id)
+            if frozen.state is optuna.trial.TrialState.WAITING:
+                self._waiting.add(digest)
+            elif frozen.state.is_finished():
+                self._told.add(digest)
+
+    def enqueue(self, configurations: Sequence[Configuration]) -> None:
+        """Enqueue the configurations that Optuna does not hold yet, in the order of the design."""
+        import optuna
+
+        missing = [each for each in configurations if each.digest not in self._trials]
+        for configuration in missing:
+            self._study.add_trial(
+                optuna.trial.create_trial(
+                    state=optuna.trial.TrialState.WAITING,
+                    params=dict(configuration.levels),
+                    distributions=self._distributions,
+                    user_attrs={"configuration": configuration.digest, "row": configuration.index},
+                )
+            )
+        if missing:
+            self._read()
+
+    def begin(self, configuration: Configuration) -> None:
+        """Mark a configuration as running, and with it those enqueued before it: Optuna pops in order."""
+        while configuration.digest in self._waiting:
+            self._waiting.remove(self._study.ask().user_attrs["configuration"])
+
+    def tell(self, configuration: Configuration, value: BlockValue) -> None:
+        """Tell Optuna about a complete configuration; a second time changes nothing."""
+        if configuration.digest in self._told:
+            return
+        self.begin(configuration)
+        trial = self._trials[configuration.digest]
+        for name, attribute in value.attributes.items():
+            trial.set_user_attr(name, attribute)
+        self._study.tell(trial.number, value.difference)
+        self._told.add(configuration.digest)

@@ -1,0 +1,39 @@
+"""What all tests share: where real data lies, and a training to vary."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from study.training import Training
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Return the folder with MNIST and CIFAR-10."""
+    folder = os.environ.get("MISHSTUDY_DATA")
+    if not folder:
+        pytest.skip("needs MNIST or CIFAR-10: set MISHSTUDY_DATA to a folder with mnist.npz and cifar10.npz")
+    return Path(folder)
+
+
+@pytest.fixture
+def training() -> Training:
+    """Return a small training; vary it with `dataclasses.replace`."""
+    return Training(
+        dataset="digits",
+        train_size=256,
+        architecture="mlp",
+        architecture_arguments=(("depth", 3), ("width", 16)),
+        activation="mish",
+        epochs=3,
+        batch_size=32,
+        optimizer="adam",
+        learning_rate=0.005,
+        sweep_seed=7,
+        configuration="0123456789abcdef",
+        replicate=0,
+    )
