@@ -258,7 +258,9 @@ def ui(
 def doctor(
     home: HomeOption = DEFAULT_HOME,
     data: DataOption = None,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Also train one block with each engine on the GPU.")] = False,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Also train one block with each engine on the GPU.")
+    ] = False,
 ) -> None:
     """Check this installation: versions, devices, threads, home, data sets.
 

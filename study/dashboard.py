@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 
 from study.ledger import Entry
 from study.question import Factor, Question
-from study.training import Level, Status, TrainingResult, digest_of
+from study.training import Level, Status, TrainingResult, canonical_json, digest_of
 
 LAYOUT = 1
 """Part of every child run's content: raised whenever this file shows something else, so that runs of an
@@ -21,6 +21,9 @@ KIND = "mishstudy.kind"
 KEY = "mishstudy.key"
 CONTENT = "mishstudy.content"
 """Tags by which the writer finds its own runs again."""
+
+NOTE = "mlflow.note.content"
+"""Tag that MLflow shows as the description of a run or an experiment."""
 
 NAME_LIMIT = 250
 PARAMETER_LIMIT = 6000
@@ -35,6 +38,9 @@ _SHORT = {
 }
 # Okabe and Ito's palette, told apart with every kind of colour vision; the focus gets the first one.
 _COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+VIEW = "mishstudy"
+"""Identity of the saved view, in its tag and in links to it."""
+
 _SOURCE = {"mlflow.source.name": "mishstudy", "mlflow.source.type": "LOCAL"}
 
 
@@ -47,13 +53,14 @@ class ChildRun:
     key : str
         `<configuration digest>/<activation>`; one run has it.
     name : str
-        For people, such as `mish · depth 8 · batch 64 · adam · #12`.
+        For people, such as `mish #12 · depth 8 · batch 64 · adam`; 12 is the row of the design. What tells
+        runs apart comes first: the dashboard shows some 25 characters before a user widens the column.
     parameters : dict of str to str
         Activation, row of the design, every factor's level.
     metrics : dict of str to float
         Finite values only: means over the replicates that ended `ok`, `<metric>_sd` over two or more
         of them (sample standard deviation), `failed` (share of the replicates), `replicates`,
-        `seconds`, and `factor/<name>` for numeric factors, since MLflow sorts and compares parameters as text.
+        `seconds`, and `factor/<name>` for numeric factors, since MLflow sorts parameters as text.
     curves : dict of str to tuple of (int, float)
         `epoch/<series>`: (epoch from 1, mean over replicates), without values that are not finite.
     tags : dict of str to str
@@ -102,7 +109,8 @@ def child_run(question: Question, entries: Sequence[Entry], *, started: float, e
     results = [entry.result for entry in entries]
     activation = first.training.activation
     levels = _ordered(question, first.configuration.levels)
-    parameters = {"activation": activation, "configuration": str(first.configuration.index)}
+    # With leading zeros, since MLflow sorts text: runs of one configuration stand side by side.
+    parameters = {"activation": activation, "configuration": f"{first.configuration.index:05d}"}
     parameters |= {name: _plain(level) for name, level in levels.items()}
     if any(factor.relative and factor.name == "learning_rate" for factor in question.factors):
         rates = dict.fromkeys(entry.training.learning_rate for entry in entries)
@@ -134,12 +142,12 @@ def child_run(question: Question, entries: Sequence[Entry], *, started: float, e
     )
 
 
-def parent_tags(question: Question) -> dict[str, str]:
-    """Return the tags of the sweep's parent run."""
+def parent_tags(question: Question, summary: str = "") -> dict[str, str]:
+    """Return the tags of the sweep's parent run; `summary` (Markdown) leads its description."""
     tags = {
         **_SOURCE,
         KIND: "sweep",
-        "mlflow.note.content": description(question),
+        NOTE: description(question, summary),
         "question": question.question,
         "focus": question.focus,
         "rivals": ", ".join(question.rivals),
@@ -152,39 +160,75 @@ def parent_tags(question: Question) -> dict[str, str]:
     return {name: _clip(value, TAG_LIMIT) for name, value in tags.items()}
 
 
-def description(question: Question) -> str:
-    """Return the sweep's description in Markdown: what is asked, and how to read the page."""
-    direction = "higher is better" if question.higher_is_better else "lower is better"
+def description(question: Question, summary: str = "") -> str:
+    """Return the sweep's description in Markdown: what is asked, `summary`, how to read the page."""
+    direction = "higher" if question.higher_is_better else "lower"
     data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
-    factors = ", ".join(f"`{factor.name}`" for factor in question.factors)
-    conditions = ", ".join(f"`{factor.name}`" for factor in question.conditions)
-    numeric = next((f"factor/{f.name}" for f in question.factors if f.numeric), "failed")
+    size = f"{question.planned_configurations} configurations, {question.planned_trainings} trainings"
+    smallest = f"{question.delta:g} {question.unit} is the smallest difference that matters"
+    numeric = next((f"factor/{factor.name}" for factor in question.factors if factor.numeric), "replicates")
+    answer = f"{summary.strip()}\n\n" if summary else ""
     return f"""\
 **{question.question}**
 
-| | |
+{answer}| | |
 |---|---|
-| Asked about | `{question.focus}` |
-| Compared with | {", ".join(f"`{rival}`" for rival in question.rivals)} |
-| Compared on | `{question.metric}`, {direction}; {question.delta:g} {question.unit} is the smallest difference that matters |
-| Data, architecture | {data}, `{question.architecture}` |
-| Design | {question.design}: {question.planned_configurations} configurations, {question.planned_trainings} trainings |
-| Varied | {factors} |
-| Rows of the table | {conditions} |
+| Asked about | {_code([question.focus])} |
+| Compared with | {_code(question.rivals)} |
+| Compared on | {_code([question.metric])}, {direction} is better; {smallest} |
+| Data, architecture | {data}, {_code([question.architecture])} |
+| Design | {question.design}: {size} |
+| Varied | {_code(factor.name for factor in question.factors)} |
+| Rows of the table | {_code(factor.name for factor in question.conditions)} |
 
 **How to read this page**
 
-- The run `{question.name}` is the sweep: its progress while it runs; when it is done the criteria table, the
-  figures and the results (Parquet) among its artifacts. `spec.toml` is what was asked for.
-- Every other run is one configuration with one activation: `#12` in its name is the row of the design, and
-  runs with the same number differ in nothing but the activation. Compare them with each other.
+- The run **{question.name}** is the sweep: its progress while it runs; once it is done the criteria table,
+  the figures and the results (Parquet) among its artifacts. `spec.toml` there is what was asked for.
+- Every other run is one configuration with one activation. The number in its name is the row of the
+  design: runs with the same number differ in nothing but the activation, so compare them with each other. The
+  saved view "Side by side" (menu **Views**) lists them so.
 - Metrics are means over the replicates that trained to the end, accuracies in points (0 to 100); `..._sd` is
-  their standard deviation, `failed` the share that did not get there (the tags `status` and `reason` say why),
-  `epoch/...` the mean learning curves.
-- MLflow sorts parameters as text. To sort or filter by number use the columns `factor/...`, for example
-  `params.activation = "{question.focus}" and metrics.`{numeric}` > 8` in the search box.
+  their standard deviation, `failed` the share that did not get there (tags `status` and `reason` say why),
+  `epoch/...` their mean learning curves.
+- MLflow sorts parameters as text. The columns `factor/...` are numbers: sort by them, or search for
+  `params.activation = "{question.focus}" and metrics."{numeric}" > 8`.
 - Verdicts stand in the criteria table only: a difference between two runs on this page is one observation.
 """
+
+
+def experiment_tags(question: Question) -> dict[str, str]:
+    """Return the tags of the sweep's experiment: its kind, and a saved view with the columns that matter.
+
+    The view is what the dashboard's own menu "Views" stores. It lists the child runs by configuration.
+    """
+    columns = ["params.`activation`", f"metrics.`{question.metric}`", f"metrics.`{question.metric}_sd`"]
+    columns += [f"params.`{factor.name}`" for factor in question.conditions]
+    columns += ["metrics.`failed`", "tags.`status`"]
+    state = {
+        "searchFilter": f"tags.`{KIND}` = 'configuration'",
+        "orderByKey": "params.`configuration`",
+        "orderByAsc": True,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "selectedColumns": columns,
+        "columnOrder": ["attributes.`Run Name`"],
+        "columnWidths": {"attributes.`Run Name`": 360},
+    }
+    view = {"name": "Side by side", "createdAt": 0, "state": canonical_json(state)}
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        f"mlflow.sharedViewState.{VIEW}": canonical_json(view),
+    }
+
+
+def page(experiment: str) -> str:
+    """Return the address of the experiment's saved view, relative to the server's."""
+    return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _ordered(question: Question, levels: Mapping[str, Level]) -> dict[str, Level]:
@@ -194,7 +238,7 @@ def _ordered(question: Question, levels: Mapping[str, Level]) -> dict[str, Level
 
 def _name(question: Question, activation: str, levels: Mapping[str, Level], index: int) -> str:
     named = [factor for factor in question.conditions if factor.name in levels]
-    return " · ".join([activation, *(_spoken(f, levels[f.name]) for f in named), f"#{index}"])
+    return " · ".join([f"{activation} #{index}", *(_spoken(f, levels[f.name]) for f in named)])
 
 
 def _spoken(factor: Factor, level: Level) -> str:

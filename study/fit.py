@@ -11,6 +11,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,31 +140,43 @@ class FitEngine:
             If a user's own activation or architecture raises, or does not return what it should.
         """
         for training in trainings:
-            program = program_of(training)
-            dataset = self.load(training.dataset, training.train_size)
-            own = ", ".join(name for name in (training.activation, training.architecture) if ":" in name)
-            try:
-                activation = activations.get(training.activation)
-                card = dataset.card
-                network = architectures.build(program, card.input_shape, card.classes, activation, Rates())
-                _schemes(network)
-                logits = np.asarray(network(dataset.validation.x[:32], training=False))
-                slopes = np.asarray(activation(tf.linspace(-3.0, 3.0, 13)))
-            except InputError:
-                raise
-            except Exception as error:
-                raise InputError(f"{own} raised {type(error).__name__} when tried on a small batch: {error}") from error
-            if slopes.shape != (13,) or not np.isfinite(slopes).all():
-                raise InputError(
-                    f"the activation {training.activation} must map a tensor to finite numbers of the same shape; "
-                    f"on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
-                )
-            if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
-                raise InputError(
-                    f"{training.architecture} returns probabilities; an architecture ends in logits: "
-                    "remove the softmax of its last layer."
-                )
+            _check(training, self.load(training.dataset, training.train_size))
         yield from ()
+
+
+def _check(training: Training, dataset: datasets.Dataset) -> None:
+    activation, card = activations.get(training.activation), dataset.card
+    with _blamed_on(training.activation):
+        slopes = np.asarray(activation(tf.linspace(-3.0, 3.0, 13)))
+    if slopes.shape != (13,) or not np.isfinite(slopes).all():
+        raise InputError(
+            f"the activation {training.activation} must map a tensor to finite numbers of the same "
+            f"shape; on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
+        )
+    with _blamed_on(training.architecture):
+        network = architectures.build(
+            program_of(training), card.input_shape, card.classes, activation, Rates()
+        )
+        logits = np.asarray(network(dataset.validation.x[:32], training=False))
+    _schemes(network)
+    if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
+        raise InputError(
+            f"{training.architecture} returns probabilities; an architecture ends in logits: "
+            "remove the softmax of its last layer."
+        )
+
+
+@contextmanager
+def _blamed_on(what: str) -> Iterator[None]:
+    """Turn an exception in a user's own function into the user's mistake."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{what} raised {type(error).__name__} when tried on a small batch: {error}"
+        ) from error
 
 
 def _failure(training: Training, status: Status, error: BaseException) -> TrainingResult:
@@ -190,7 +203,8 @@ class StudyModel(keras.Model):
         self.coefficients = tf.Variable(tf.ones((steps,)), trainable=False)
         self.noise = tf.Variable(0.0, trainable=False)
         self.keys = {
-            name: tf.Variable(tf.zeros((2,), tf.uint32), trainable=False) for name in ("noise", "augmentation")
+            name: tf.Variable(tf.zeros((2,), tf.uint32), trainable=False)
+            for name in ("noise", "augmentation")
         }
         self.first_loss = tf.Variable(0.0, trainable=False)
         self.mean_loss = keras.metrics.Mean(name="loss")
@@ -276,7 +290,9 @@ class CompiledProgram:
             ],
         )
         self._weights_finite = tf.function(
-            lambda: tf.reduce_all([tf.reduce_all(tf.math.is_finite(v.value)) for v in network.weights if v.dtype == "float32"])
+            lambda: tf.reduce_all(
+                [tf.reduce_all(tf.math.is_finite(v.value)) for v in network.weights if v.dtype == "float32"]
+            )
         )
         self._trace()
 

@@ -38,9 +38,7 @@ class Optimizer:
 _ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 
 OPTIMIZERS: Mapping[str, Optimizer] = {
-    "sgd": Optimizer(
-        "SGD", 0.01, "Robbins & Monro 1951", {"momentum": 0.0, "nesterov": False}
-    ),
+    "sgd": Optimizer("SGD", 0.01, "Robbins & Monro 1951", {"momentum": 0.0, "nesterov": False}),
     "momentum": Optimizer("SGD", 0.01, "Polyak 1964", {"momentum": 0.9, "nesterov": False}),
     "rmsprop": Optimizer(
         "RMSprop",
@@ -72,7 +70,9 @@ def build(name: str) -> "keras.optimizers.Optimizer":
 
     entry = OPTIMIZERS[name]
     keras_class: Any = (
-        rectified_adam() if entry.keras_class == "RectifiedAdam" else getattr(keras.optimizers, entry.keras_class)
+        rectified_adam()
+        if entry.keras_class == "RectifiedAdam"
+        else getattr(keras.optimizers, entry.keras_class)
     )
     return keras_class(learning_rate=entry.learning_rate, **entry.constants)
 

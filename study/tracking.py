@@ -4,49 +4,37 @@ One background thread owns every call to MLflow. The driver only puts jobs on it
 that is slow or down delays the dashboard and never a training. Each job may be done twice without
 harm: child runs are found again by their key, and one that a killed driver left unfinished, or
 whose content has changed, is replaced. So the driver sends all it knows at every start.
-
-MLflow is imported in `open_client` and nowhere else.
 """
 
 import contextlib
 import logging
-import os
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from study.dashboard import CONTENT, KEY, KIND, NAME_LIMIT, ChildRun, child_run, description, parent_tags, run_key
+from study.dashboard import ChildRun, child_run, run_key
 from study.errors import InputError, RunError
 from study.ledger import Entry
+from study.mlflow_sweep import MlflowSweep
 from study.question import Question
 from study.redaction import redact
-from study.training import canonical_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from mlflow import MlflowClient
+    from study.mlflow_sweep import Artifacts
 
 _logger = logging.getLogger(__name__)
 
-# MLflow reads these variables; a user's own setting counts.
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # we retry ourselves, and know what was written
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-_REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
-_PROGRESS_SECONDS = 5.0
-_FIRST_DELAY, _LAST_DELAY = 0.5, 30.0
-_PAGE = 1000
+_INVALID = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+_FIRST_DELAY, _LAST_DELAY = 0.5, 30.0  # seconds between attempts
+
+_Job = Callable[[MlflowSweep], None]
 
 
 def check_uri(uri: str) -> None:
@@ -62,9 +50,13 @@ def check_uri(uri: str) -> None:
     shown = repr(redact(uri) if mark or "@" not in uri else "***")
     advice = "use sqlite:///path/to/mlflow.db or the URL of a server, such as http://localhost:5000."
     if not mark or scheme == "file":
-        raise InputError(f"MLflow's file store is not supported, and the tracking URI {shown} names one; {advice}")
+        raise InputError(
+            f"MLflow's file store is not supported, and the tracking URI {shown} names one; {advice}"
+        )
     if backend != "sqlite" and any(character.isspace() for character in uri):
-        raise InputError(f"a tracking URI has no white space, and the one given ({scheme}://***) has; quote it as %20.")
+        raise InputError(
+            f"a tracking URI has no white space, and the one given ({scheme}://***) has; quote it as %20."
+        )
     if scheme in ("http", "https"):
         try:
             parts = urlsplit(uri)
@@ -72,7 +64,9 @@ def check_uri(uri: str) -> None:
         except ValueError:
             valid = False
         if not valid:
-            raise InputError(f"the tracking URI {shown} has no valid host and port; write it like http://host:5000.")
+            raise InputError(
+                f"the tracking URI {shown} has no valid host and port; write it like http://host:5000."
+            )
     elif backend not in _DATABASES:
         known = ", ".join(("http", "https", *_DATABASES))
         raise InputError(f"the tracking URI {shown} has an unknown scheme (known: {known}); {advice}")
@@ -109,20 +103,6 @@ def _check_sqlite_path(rest: str, shown: str) -> None:
         )
 
 
-def open_client(uri: str) -> "MlflowClient":
-    """Return a client for `uri`, with MLflow's telemetry off and its log and links kept off the terminal.
-
-    The client is explicit; MLflow's global tracking URI stays what it was.
-    """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return MlflowClient(tracking_uri=uri)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrackerReport:
     """How far MLflow is.
@@ -134,9 +114,9 @@ class TrackerReport:
     experiment : str
         Name of the experiment.
     written, pending : int
-        Child runs that MLflow holds, and complete ones that wait to be written.
+        Child runs that MLflow holds, and those that it does not hold yet.
     refused : tuple of str
-        One sentence for each piece of work that MLflow called invalid; it is not tried again.
+        Why MLflow called a piece of work invalid, one sentence each; this tracker does not try it again.
     finished : bool
         Whether the parent run holds what `Tracker.finish` was given.
     problem : str
@@ -163,32 +143,31 @@ class TrackerReport:
         if self.complete:
             return f"MLflow holds {self.written} runs and the results in {where}."
         missing = [f"{self.pending} runs"] if self.pending else []
-        missing += [] if self.finished else ["the final results"]
-        missing += [f"{len(self.refused)} pieces that it refused ({self.refused[0]})"] if self.refused else []
-        reason = f" ({self.problem})" if self.problem else ""
+        missing += [] if self.finished else ["the results"]
+        why = self.problem or (self.refused[0] if self.refused else "it needs more time")
         return (
-            f"MLflow does not hold {' and '.join(missing)} yet in {where}{reason}; nothing is lost: "
-            "run the same sweep again to catch up."
+            f"MLflow does not hold {' and '.join(missing) or 'everything'} yet in {where}: {why} "
+            "Nothing is lost: run the same sweep again to catch up."
         )
 
 
 @dataclass(slots=True)
 class _Group:
-    """What has come in of one child run."""
+    """What has come in for one child run."""
 
     entries: list[Entry] = field(default_factory=list)
     started: float = float("inf")
 
 
 class Tracker:
-    """Writes one sweep to MLflow from a thread of its own; every method returns at once unless it says so.
+    """Writes one sweep to MLflow from a thread of its own; only `finish` and `close` wait, and not for ever.
 
     Parameters
     ----------
     uri : str
         Tracking URI that passed `check_uri`.
     artifact_root : Path
-        Folder for the artifacts of new experiments; an MLflow server (`http...`) keeps its own.
+        Folder for the artifacts of a new experiment; an MLflow server (`http...`) keeps its own.
     question : Question
         Of the sweep; its name is the experiment's name.
     spec_text : str
@@ -198,12 +177,17 @@ class Tracker:
     """
 
     def __init__(
-        self, uri: str, artifact_root: Path, question: Question, spec_text: str, fingerprint: Mapping[str, Any]
+        self,
+        uri: str,
+        artifact_root: Path,
+        question: Question,
+        spec_text: str,
+        fingerprint: Mapping[str, Any],
     ) -> None:
         self._question = question
         self._uri = redact(uri)
-        self._open = partial(_Sweep, uri, artifact_root, question, spec_text, fingerprint)
-        self._sweep: _Sweep | None = None
+        self._open = partial(MlflowSweep, uri, artifact_root, question, spec_text, fingerprint)
+        self._sweep: MlflowSweep | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._groups: dict[str, _Group] = {}
@@ -211,11 +195,11 @@ class Tracker:
         self._submitted = 0
         self._written = 0
         self._refused: list[str] = []
-        self._finished = threading.Event()
         self._problem = ""
-        self._progress: tuple[int, int, int] | None = None
-        self._progress_due = 0.0
-        self._jobs.put(lambda sweep: None)  # connect now, so that the dashboard shows a sweep that has begun
+        self._finished = False
+        self._progress = (0, 0, 0)
+        self._progress_queued = False
+        self._jobs.put(lambda _: None)  # connects: the dashboard shows a sweep that has only begun
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
         self._thread.start()
 
@@ -230,9 +214,9 @@ class Tracker:
             Number of trainings planned for the entry's configuration and activation; when all are
             in, their child run is written.
         """
-        if entry.training.digest in self._seen:
+        if entry.result.digest in self._seen:
             return
-        self._seen.add(entry.training.digest)
+        self._seen.add(entry.result.digest)
         key, now = run_key(entry), time.time()
         group = self._groups.setdefault(key, _Group())
         group.entries.append(entry)
@@ -244,31 +228,38 @@ class Tracker:
             self._jobs.put(partial(self._write_child, run))
 
     def progress(self, done: int, planned: int, failed: int) -> None:
-        """Take the number of trainings done, planned and failed; only the newest is written."""
+        """Take the numbers of trainings; the newest ones are written, others may be skipped."""
         self._progress = (done, planned, failed)
+        if not self._progress_queued:
+            self._progress_queued = True
+            self._jobs.put(self._write_progress)
 
     def finish(
         self,
-        artifacts: Mapping[str, "str | bytes | pd.DataFrame"],
+        artifacts: "Artifacts",
         metrics: Mapping[str, float] | None = None,
         *,
-        wait: float = 60.0,
+        summary: str = "",
+        wait: float = 30.0,
     ) -> TrackerReport:
         """Write the results to the parent run and wait until all is written, `wait` seconds at most.
 
         Parameters
         ----------
         artifacts : dict of str to str, bytes or DataFrame
-            Relative path with forward slashes to content; a frame is written as Parquet. One that is
-            there already is replaced.
+            Relative path with forward slashes to content; a frame is written as Parquet. What is
+            there under the same path is replaced.
         metrics : dict of str to float, optional
             Numbers about the whole sweep; those that are not finite are left out.
+        summary : str
+            Markdown that leads the parent run's description, such as the criteria table.
         wait : float
             In seconds.
         """
-        self._finished.clear()
-        self._jobs.put(partial(self._write_end, dict(artifacts), dict(metrics or {})))
-        self._finished.wait(wait)
+        settled = threading.Event()
+        self._jobs.put(partial(self._write_end, dict(artifacts), dict(metrics or {}), summary))
+        self._jobs.put(lambda _: settled.set())
+        settled.wait(wait)
         return self.report()
 
     def report(self) -> TrackerReport:
@@ -277,14 +268,14 @@ class Tracker:
             uri=self._uri,
             experiment=self._question.name,
             written=self._written,
-            pending=self._submitted - self._written - len(self._refused),
+            pending=self._submitted - self._written,
             refused=tuple(self._refused),
-            finished=self._finished.is_set(),
+            finished=self._finished,
             problem=self._problem,
         )
 
     def close(self, *, wait: float = 10.0) -> None:
-        """Stop the thread; it may write what it was given for `wait` seconds, unless MLflow is away."""
+        """Stop the thread. It may write what is left for `wait` seconds, but not where MLflow is away."""
         self._jobs.put(None)
         if self._problem:
             self._stopping.set()
@@ -292,59 +283,54 @@ class Tracker:
         self._stopping.set()
 
     def _work(self) -> None:
-        while (job := self._next_job()) is not None:
+        while (job := self._jobs.get()) is not None:
             self._do(job)
-        if self._sweep is not None and self._sweep.running:
+        if self._sweep is not None:
             with contextlib.suppress(Exception):
                 self._sweep.end("KILLED")
 
-    def _next_job(self) -> "_Job | None":
-        while True:
-            due = self._progress_due - time.monotonic() if self._progress is not None else None
-            if due is not None and due <= 0:
-                return self._write_progress
-            with contextlib.suppress(queue.Empty):
-                # Progress has no message of its own, so the queue is looked at again and again.
-                return self._jobs.get(timeout=_PROGRESS_SECONDS if due is None else due)
-
-    def _do(self, job: "_Job") -> None:
+    def _do(self, job: _Job) -> None:
         delay = _FIRST_DELAY
+        refusals = 0
         while not self._stopping.is_set():
             try:
                 if self._sweep is None:
                     self._sweep = self._open()
                 job(self._sweep)
             except Exception as error:
+                # Connecting again tells a deleted experiment from work that is itself invalid.
+                refusals += self._sweep is not None and getattr(error, "error_code", "") in _INVALID
                 self._sweep = None
-                reason = _reason(error)
-                _logger.info("MLflow at %s: %s", self._uri, reason)
-                if getattr(error, "error_code", None) in _REFUSED:
+                reason = self._reason(error)
+                if refusals == 2:
+                    self._problem = ""
                     self._refused.append(reason)
                     return
                 self._problem = reason
+                _logger.info("%s", reason)
                 self._stopping.wait(delay)
                 delay = min(2 * delay, _LAST_DELAY)
             else:
                 self._problem = ""
                 return
 
-    def _write_child(self, run: ChildRun, sweep: "_Sweep") -> None:
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, RunError):
+            return str(error)
+        said = redact(str(error)).strip().partition("\n")[0] or type(error).__name__
+        return f"MLflow at {self._uri} could not be written: {said[:300]}."
+
+    def _write_child(self, run: ChildRun, sweep: MlflowSweep) -> None:
         sweep.write(run)
         self._written += 1
 
-    def _write_progress(self, sweep: "_Sweep") -> None:
-        progress, self._progress = self._progress, None
-        self._progress_due = time.monotonic() + _PROGRESS_SECONDS
-        if progress is not None:
-            sweep.log_progress(*progress)
+    def _write_progress(self, sweep: MlflowSweep) -> None:
+        self._progress_queued = False  # first: a newer value from here on gets a job of its own
+        sweep.log_progress(*self._progress)
 
     def _write_end(
-        self,
-        artifacts: Mapping[str, "str | bytes | pd.DataFrame"],
-        metrics: Mapping[str, float],
-        sweep: "_Sweep",
+        self, artifacts: "Artifacts", metrics: Mapping[str, float], summary: str, sweep: MlflowSweep
     ) -> None:
-        self._write_progress(sweep)
-        sweep.log_results(artifacts, metrics)
+        sweep.log_results(artifacts, metrics, summary)
         sweep.end("FINISHED")
-        self._finished.set()
+        self._finished = True

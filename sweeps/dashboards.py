@@ -85,7 +85,9 @@ def _program(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise RunError(f"the program {name} is not installed beside {sys.executable}; install mishstudy again.")
+        raise RunError(
+            f"the program {name} is not installed beside {sys.executable}; install mishstudy again."
+        )
     return found
 
 

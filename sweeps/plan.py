@@ -122,14 +122,19 @@ def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
     record = ledger.read(path, curves=False) if path.exists() else None
     known = {entry.training.digest for entry in record.entries} if record else set[str]()
     recorded = len(known) if spec.design == "tuned" else sum(i.training.digest in known for i in planned)
-    left = planned[recorded:] if spec.design == "tuned" else [i for i in planned if i.training.digest not in known]
+    left = (
+        planned[recorded:]
+        if spec.design == "tuned"
+        else [i for i in planned if i.training.digest not in known]
+    )
     groups = design.in_training_order(left)
     sizes = sorted(len(group) for group in groups) or [0]
     scale, basis = _calibration(home)
     question = spec.question_for_analysis(0, 0)
     spread, spread_basis = _spread(question, record)
     seconds = scale * sum(
-        build_seconds(group[0].training) + sum(training_seconds(i.training) for i in group) for group in groups
+        build_seconds(group[0].training) + sum(training_seconds(i.training) for i in group)
+        for group in groups
     )
     return Plan(
         name=spec.name,
@@ -249,7 +254,9 @@ def _rows(
     per_unit = spec.replicates if spec.design == "ofat" else 1
     yield _row("all configurations", "", len(configurations) * per_unit, spread)
     for factor in question.conditions:
-        counts = Counter(_label(factor, configuration) for configuration in _moved(spec, factor, configurations))
+        counts = Counter(
+            _label(factor, configuration) for configuration in _moved(spec, factor, configurations)
+        )
         for label in sorted(counts, key=lambda text: _place(factor, text)):
             yield _row(factor.name, label, counts[label] * per_unit, spread)
 
@@ -262,7 +269,9 @@ def _moved(
         return configurations
     baseline = dict(question_baseline(spec))
     return [
-        c for c in configurations if all(c.levels[name] == baseline[name] for name in baseline if name != factor.name)
+        c
+        for c in configurations
+        if all(c.levels[name] == baseline[name] for name in baseline if name != factor.name)
     ]
 
 

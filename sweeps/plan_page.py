@@ -22,7 +22,10 @@ def render(plan: Plan) -> RenderableType:
         ("blocks", f"{plan.blocks} (a configuration with one seed)"),
         ("trainings", f"{plan.trainings}, of which {plan.recorded} are recorded"),
         ("engine", plan.engine),
-        ("compiled programs", f"{plan.programs}, with {smallest} to {largest} trainings each (median {middle})"),
+        (
+            "compiled programs",
+            f"{plan.programs}, with {smallest} to {largest} trainings each (median {middle})",
+        ),
         ("time", f"about {duration(plan.seconds)}"),
         ("memory", f"about {plan.memory_mib:,.0f} MiB"),
     ):

@@ -104,9 +104,7 @@ class TerminalMonitor:
         elapsed = max(time.monotonic() - self._started, 1e-9)
         left = self._question.planned_trainings - self._before - self._now
         failed = f", {self._failed} failed" if self._failed else ""
-        return (
-            f"{60 * self._now / elapsed:.0f} a minute, {duration(elapsed / self._now * left)} left{failed}"
-        )
+        return f"{60 * self._now / elapsed:.0f} a minute, {duration(elapsed / self._now * left)} left{failed}"
 
 
 def duration(seconds: float) -> str:

@@ -29,7 +29,9 @@ def _row(home: Home, name: str) -> tuple[str, ...]:
     path = home.ledger(name)
     record = ledger.read(path, curves=False)
     planned, done = record.question.planned_trainings, len(record.entries)
-    failures = Counter(entry.result.status for entry in record.entries if entry.result.status is not Status.OK)
+    failures = Counter(
+        entry.result.status for entry in record.entries if entry.result.status is not Status.OK
+    )
     failed = ", ".join(f"{count} {status}" for status, count in sorted(failures.items())) or "0"
     if home.is_running(name):
         state = "running"

@@ -101,4 +101,3 @@ class Tuner:
             training=self._spec.training_for(configuration, replicate, activation),
             configuration=configuration,
         )
-

@@ -55,7 +55,9 @@ def test_backends_make_the_same_batch() -> None:
         (jnp.asarray(x), jnp.asarray(KEY), jnp.uint32(3), jnp),
         (tf.constant(x), tf.constant(KEY), tf.constant(3, tf.uint32), keras.ops),
     ):
-        np.testing.assert_array_equal(np.asarray(batches.augment(image, "shift_flip", key, step, xp)), expected)
+        np.testing.assert_array_equal(
+            np.asarray(batches.augment(image, "shift_flip", key, step, xp)), expected
+        )
 
 
 def test_mixing_coefficients_follow_the_beta_distribution(training: Training) -> None:

@@ -47,9 +47,13 @@ def test_one_family_shares_its_numbers_across_scales() -> None:
 def test_variable_and_key_decide() -> None:
     first = initializers.draw(INITIALIZERS["he_uniform"], (4, 4), KEY, 0)
     assert not np.array_equal(first, initializers.draw(INITIALIZERS["he_uniform"], (4, 4), KEY, 1))
-    assert not np.array_equal(first, initializers.draw(INITIALIZERS["he_uniform"], (4, 4), KEY[::-1].copy(), 0))
+    assert not np.array_equal(
+        first, initializers.draw(INITIALIZERS["he_uniform"], (4, 4), KEY[::-1].copy(), 0)
+    )
     np.testing.assert_array_equal(first, initializers.draw(INITIALIZERS["he_uniform"], (4, 4), KEY, 0))
 
 
 def test_constants() -> None:
-    np.testing.assert_array_equal(initializers.draw(Scheme("constant", 1.0), (3,), KEY, 0), np.ones(3, np.float32))
+    np.testing.assert_array_equal(
+        initializers.draw(Scheme("constant", 1.0), (3,), KEY, 0), np.ones(3, np.float32)
+    )

@@ -102,7 +102,9 @@ def test_a_ledger_cut_anywhere_holds_its_whole_lines(
     path.write_bytes(whole[:cut])
     kept = {e.training.digest for e in ledger.read(path).entries}
     assert len(kept) == whole[:cut].count(b'"kind":"training"') - (
-        0 if whole[:cut].endswith(b"\n") or b'"kind":"training"' not in whole[:cut].rpartition(b"\n")[2] else 1
+        0
+        if whole[:cut].endswith(b"\n") or b'"kind":"training"' not in whole[:cut].rpartition(b"\n")[2]
+        else 1
     )
     with Ledger(path) as book:
         for each in entries:
@@ -142,7 +144,9 @@ def test_duplicated_lines_do_no_harm(tmp_path: Path, training: Training) -> None
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    path.write_bytes(encode({"kind": "header", "schema": "mishstudy-ledger/9", "fingerprint": {}, "started": ""}))
+    path.write_bytes(
+        encode({"kind": "header", "schema": "mishstudy-ledger/9", "fingerprint": {}, "started": ""})
+    )
     with pytest.raises(InputError, match=r"has the schema 'mishstudy-ledger/9', and this version reads"):
         ledger.read(path)
 

@@ -21,7 +21,15 @@ def test_nothing_is_left_to_a_default(name: str) -> None:
     """Every hyperparameter of the Keras class that is a number is written in our table."""
     config = optimizers.build(name).get_config()
     general = {
-        *("name", "learning_rate", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "loss_scale_factor"),
+        *(
+            "name",
+            "learning_rate",
+            "weight_decay",
+            "clipnorm",
+            "global_clipnorm",
+            "clipvalue",
+            "loss_scale_factor",
+        ),
         *("use_ema", "ema_momentum", "ema_overwrite_frequency", "gradient_accumulation_steps", "amsgrad"),
     }
     assert set(config) - general <= set(OPTIMIZERS[name].constants)

@@ -26,9 +26,7 @@ def test_backends_agree_bit_for_bit() -> None:
 
     expected = streams.bits(KEY, np.uint32(77), 5000, site=4)
     from_jax = streams.bits(jnp.asarray(KEY), jnp.uint32(77), 5000, site=4, xp=jnp)
-    compiled = tf.function(
-        lambda key, step: streams.bits(key, step, 5000, site=4, xp=keras.ops)
-    )
+    compiled = tf.function(lambda key, step: streams.bits(key, step, 5000, site=4, xp=keras.ops))
     from_tensorflow = compiled(tf.constant(KEY), tf.constant(77, tf.uint32))
     np.testing.assert_array_equal(np.asarray(from_jax), expected)
     np.testing.assert_array_equal(np.asarray(from_tensorflow), expected)

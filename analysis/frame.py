@@ -1,0 +1,313 @@
+"""The runs frame: a ledger as a tidy table, one row per training, and the check of its schema.
+
+Columns, in order: who and where (`digest`, `unit_id`, `configuration`, `index`, `replicate`,
+`block`, `activation`, `adaptive`), one column per factor under the spec's own key, then what came
+back. Everything the analysis says is computed from this frame and the question alone, so a frame
+from elsewhere (a CSV, another tracker) is as good as a ledger if it passes `check_runs`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from study.errors import InputError
+from study.question import Design, Factor, Question
+from study.training import Status
+
+if TYPE_CHECKING:
+    from study.ledger import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the runs frame.
+
+    Parameters
+    ----------
+    dtype : str
+        pandas dtype that `runs_frame` gives it: `str`, `bool`, `int64`, `float64`, or `Int64` where a
+        whole number may be missing.
+    unit : str
+        Unit, empty where there is none.
+    low, high : float
+        Smallest and largest value allowed.
+    """
+
+    dtype: str
+    unit: str = ""
+    low: float = -np.inf
+    high: float = np.inf
+
+
+_IDENTITY = {
+    "digest": Column("str"),
+    "unit_id": Column("str"),
+    "configuration": Column("str"),
+    "index": Column("int64", low=0),
+    "replicate": Column("int64", low=0),
+    "block": Column("str"),
+    "activation": Column("str"),
+    "adaptive": Column("bool"),
+}
+METRICS = {
+    **{f"{cut}_accuracy": Column("float64", "points", 0, 100) for cut in ("train", "validation", "test")},
+    **{f"{cut}_loss": Column("float64", "nats", 0) for cut in ("train", "validation", "test")},
+}
+"""The metric columns: NaN unless the status is `ok`."""
+_RESULT = {
+    "status": Column("str"),
+    "reason": Column("str"),
+    **METRICS,
+    "checkpoint_epoch": Column("Int64", "epochs", 1),
+    "epochs_run": Column("Int64", "epochs", 0),
+    "seconds": Column("float64", "s", 0),
+    "examples_per_second": Column("float64", "1/s", 0),
+    "peak_memory_mib": Column("float64", "MiB", 0),
+}
+_HAS_DTYPE: dict[str, Callable[[Any], bool]] = {
+    "str": types.is_string_dtype,
+    "bool": types.is_bool_dtype,
+    "int64": types.is_integer_dtype,
+    "Int64": types.is_numeric_dtype,
+    "float64": types.is_numeric_dtype,
+}
+
+
+def _factor_column(factor: Factor) -> Column:
+    if factor.numeric:
+        levels = factor.levels
+        whole = factor.integer if levels is None else all(isinstance(level, int) for level in levels)
+        return Column("int64" if whole else "float64")
+    assert factor.levels is not None
+    return Column("bool" if all(isinstance(level, bool) for level in factor.levels) else "str")
+
+
+def columns(question: Question) -> dict[str, Column]:
+    """Return the columns of the runs frame of `question`, by name, in order."""
+    factors = {factor.name: _factor_column(factor) for factor in question.factors}
+    return {**_IDENTITY, **factors, **_RESULT}
+
+
+def unit_of(design: Design, configuration: str, block: str) -> str:
+    """Return what counts as one independent unit of evidence.
+
+    In `paired` and `tuned` it is the configuration: its replicates share the setting, and treating
+    them as independent gives false wins in most tables. In `ofat` every level has fresh seeds and
+    speaks for itself alone, so it is level and replicate, that is, the block.
+    """
+    return block if design == "ofat" else configuration
+
+
+def runs_frame(record: "Record") -> pd.DataFrame:
+    """Return the tidy frame of a ledger, one row per training.
+
+    Parameters
+    ----------
+    record : Record
+        What `study.ledger.read` returned. Without curves, `epochs_run` is missing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as in `columns(record.question)`; sorted by configuration index, replicate and the
+        order of the activations in the question, whatever the order in the ledger.
+
+    Raises
+    ------
+    InputError
+        If `check_runs` objects.
+    """
+    question = record.question
+    rows: list[dict[str, Any]] = []
+    for entry in record.entries:
+        training, result = entry.training, entry.result
+        block = training.block
+        rows.append(
+            {
+                "digest": result.digest,
+                "unit_id": unit_of(question.design, training.configuration, block),
+                "configuration": training.configuration,
+                "index": entry.configuration.index,
+                "replicate": training.replicate,
+                "block": block,
+                "activation": training.activation,
+                "adaptive": entry.adaptive,
+                **entry.configuration.levels,
+                "status": result.status.value,
+                "reason": result.reason,
+                **result.metrics,
+                "checkpoint_epoch": result.checkpoint_epoch,
+                "epochs_run": max(map(len, result.curve.values()), default=None),
+                "seconds": result.seconds,
+                "examples_per_second": result.examples_per_second,
+                "peak_memory_mib": result.peak_memory_mib,
+            }
+        )
+    schema = columns(question)
+    frame = pd.DataFrame(rows, columns=list(schema))
+    for name, column in schema.items():
+        factor = name not in _IDENTITY and name not in _RESULT
+        if factor and bool(frame[name].isna().any()):
+            raise InputError(
+                f"the ledger has configurations without the factor {name!r}; "
+                "it was written for another spec: use a new name for the sweep."
+            )
+        if factor and column.dtype == "str":
+            frame[name] = frame[name].map(str).astype("str")  # a factor may mix names and switches
+        else:
+            frame[name] = frame[name].astype(column.dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    # Two rows of a design may hold the same setting; it is one configuration, under its first index.
+    frame["index"] = frame.groupby("configuration")["index"].transform("min").astype("int64")
+    check_runs(frame, question)
+    return sorted_runs(frame, question)
+
+
+def sorted_runs(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return `frame` sorted by configuration index, replicate and the question's order of activations."""
+    order = frame["activation"].map({name: place for place, name in enumerate(question.activations)})
+    keys = frame[["index", "replicate", "block"]].assign(place=order)
+    return frame.loc[
+        keys.sort_values(["index", "replicate", "block", "place"], kind="stable").index
+    ].reset_index(drop=True)
+
+
+def _refuse(name: str, rule: str, received: object) -> None:
+    raise InputError(f"the runs frame is not usable: column {name!r} {rule}, but holds {received}.")
+
+
+def check_runs(frame: pd.DataFrame, question: Question) -> None:
+    """Check that `frame` is a runs frame of `question`.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per training; further columns are allowed.
+    question : Question
+        What is asked.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or has the wrong dtype, an activation or a status is unknown, a block
+        has an activation twice or lies in two configurations, a value is outside its range, a metric
+        is there without the status `ok` or missing with it, or a training that would enter the
+        paired comparison was pruned.
+    """
+    schema = columns(question)
+    missing = [name for name in schema if name not in frame.columns]
+    if missing:
+        raise InputError(
+            f"the runs frame lacks the column(s) {', '.join(missing)}; see analysis.frame.columns."
+        )
+    if question.metric not in METRICS:
+        raise InputError(f"the metric {question.metric!r} is not one of {', '.join(METRICS)}.")
+    if frame.empty:
+        return
+    for name, column in schema.items():
+        values = frame[name]
+        if not _HAS_DTYPE[column.dtype](values.dtype):
+            _refuse(name, f"must be of dtype {column.dtype}", f"{values.dtype}")
+        if name not in METRICS and column.dtype != "Int64" and bool(values.isna().any()):
+            _refuse(name, "must be filled", "missing values")
+        if np.isfinite(column.low):
+            numbers = values.astype("float64")
+            outside = values[
+                ((numbers < column.low) | (numbers > column.high) | np.isinf(numbers)).fillna(False)
+            ]
+            if len(outside):
+                _refuse(
+                    name,
+                    f"must lie in [{column.low:g}, {column.high:g}] {column.unit}".rstrip(),
+                    outside.iloc[0],
+                )
+    _check_known(frame, "activation", question.activations)
+    _check_known(frame, "status", tuple(status.value for status in Status))
+    twice = frame.loc[frame.duplicated(["block", "activation"]) & ~frame["adaptive"], ["block", "activation"]]
+    if len(twice):
+        block, activation = twice.iloc[0]
+        raise InputError(
+            f"the runs frame holds block {block!r} with activation {activation!r} more than once; "
+            "every activation is trained once in a block: give repetitions another replicate."
+        )
+    homes = frame[["block", "configuration", "unit_id"]].drop_duplicates()
+    if homes["block"].duplicated().any():
+        _refuse(
+            "block",
+            "must belong to one configuration and one unit",
+            homes["block"][homes["block"].duplicated()].iloc[0],
+        )
+    ok = frame["status"] == Status.OK.value
+    for name in METRICS:
+        if bool((frame[name].notna() & ~ok).any()):
+            _refuse(name, "must be NaN unless the status is 'ok'", "a value of a training that failed")
+    if bool((frame[question.metric].isna() & ok).any()):
+        _refuse(question.metric, "must be filled where the status is 'ok'", "NaN")
+    pruned = int(((frame["status"] == Status.PRUNED.value) & ~frame["adaptive"]).sum())
+    if pruned:
+        # NOTE: a pruned training was stopped because it did badly, so dropping it flatters its side,
+        # and how badly it would have ended is not known, so counting it as a failure flatters the
+        # other. No honest pair can be made of it.
+        raise InputError(
+            f"{pruned} training(s) of the paired comparison have the status 'pruned', and it needs every "
+            "training run to its end; train them without a pruner."
+        )
+
+
+def _check_known(frame: pd.DataFrame, name: str, known: tuple[str, ...]) -> None:
+    unknown = frame.loc[~frame[name].isin(known), name]
+    if len(unknown):
+        _refuse(name, f"must be one of {', '.join(known)}", repr(unknown.iloc[0]))
+
+
+def curves_frame(record: "Record") -> pd.DataFrame:
+    """Return the learning curves of a ledger in long form.
+
+    Parameters
+    ----------
+    record : Record
+        What `study.ledger.read` returned, with curves.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per training, series and epoch: `digest`, `activation`, `configuration`, `replicate`,
+        `epoch` (from 1), `series` (such as `validation_accuracy`) and `value` (points or nats; NaN
+        where it was not finite). Order as in `runs_frame`, then series, then epoch.
+    """
+    place = {name: number for number, name in enumerate(record.question.activations)}
+    entries = sorted(
+        record.entries,
+        key=lambda entry: (
+            entry.configuration.index,
+            entry.training.replicate,
+            entry.training.block,
+            place.get(entry.training.activation, len(place)),
+        ),
+    )
+    series = [
+        (entry, name, values) for entry in entries for name, values in sorted(entry.result.curve.items())
+    ]
+    lengths = [len(values) for _, _, values in series]
+
+    def repeated(values: list[Any], dtype: Literal["str", "int64"]) -> pd.Series:
+        return pd.Series(values, dtype=dtype).repeat(lengths).reset_index(drop=True)
+
+    return pd.DataFrame(
+        {
+            "digest": repeated([entry.result.digest for entry, _, _ in series], "str"),
+            "activation": repeated([entry.training.activation for entry, _, _ in series], "str"),
+            "configuration": repeated([entry.training.configuration for entry, _, _ in series], "str"),
+            "replicate": repeated([entry.training.replicate for entry, _, _ in series], "int64"),
+            "epoch": np.concatenate(
+                [np.zeros(0, "int64"), *(np.arange(1, length + 1) for length in lengths)]
+            ),
+            "series": repeated([name for _, name, _ in series], "str"),
+            "value": np.concatenate(
+                [np.zeros(0), *(np.asarray(values, "float64") for _, _, values in series)]
+            ),
+        }
+    )

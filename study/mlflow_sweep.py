@@ -1,0 +1,243 @@
+"""One sweep as MLflow holds it: an experiment, a parent run, its child runs. MLflow is imported here only."""
+
+import json
+import logging
+import math
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.dashboard import (
+    CONTENT,
+    KEY,
+    KIND,
+    NAME_LIMIT,
+    ChildRun,
+    description,
+    experiment_tags,
+    parent_tags,
+)
+from study.errors import RunError
+from study.question import Question
+from study.redaction import redact
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    Artifacts = Mapping[str, str | bytes | pd.DataFrame]
+
+# MLflow reads these variables; a user's own setting counts.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the writer retries itself: it knows what was written
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+_PARENT = "mlflow.parentRunId"
+_PAGE = 1000
+
+
+def open_client(uri: str) -> "MlflowClient":
+    """Return a client for `uri`, with telemetry off and MLflow's log and links kept off the terminal.
+
+    The client is explicit: MLflow's global tracking URI stays what it was.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return MlflowClient(tracking_uri=uri)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A child run that MLflow holds; `content` is None for one that must be replaced."""
+
+    run_id: str
+    content: str | None
+
+
+class MlflowSweep:
+    """The sweep in MLflow, found or made.
+
+    Nothing is retried here. After an exception the object is of no use: make a new one, which reads
+    again what MLflow holds.
+
+    Parameters
+    ----------
+    uri : str
+        Tracking URI.
+    artifact_root : Path
+        Folder for the artifacts of a new experiment; an MLflow server (`http...`) keeps its own.
+    question : Question
+        Of the sweep; its name is the experiment's name.
+    spec_text : str
+        The spec file.
+    fingerprint : dict
+        The environment, JSON values.
+
+    Raises
+    ------
+    RunError
+        If the experiment was deleted in MLflow, or keeps its artifacts in another folder.
+    mlflow.exceptions.MlflowException
+        If MLflow cannot be reached, or says no.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        artifact_root: Path,
+        question: Question,
+        spec_text: str,
+        fingerprint: Mapping[str, Any],
+    ) -> None:
+        self._uri = uri
+        self._question = question
+        self._client = open_client(uri)
+        self._experiment = self._find_experiment(artifact_root)
+        self._client.set_experiment_tag(self._experiment, NOTE, description(question))
+        runs = self._search()
+        self._parent, self._running = self._find_parent(runs)
+        self._children = self._find_children(runs)
+        environment = json.dumps(dict(fingerprint), indent=2, sort_keys=True, ensure_ascii=False)
+        self._log_artifacts({"spec.toml": spec_text, "environment.json": environment})
+
+    def write(self, run: ChildRun) -> None:
+        """Write a child run, unless MLflow holds one with its key and content."""
+        from mlflow.entities import Metric, Param
+
+        held = self._children.get(run.key)
+        if held is not None and held.content == run.content:
+            return
+        self._begin()
+        if held is not None:
+            self._client.delete_run(held.run_id)
+            del self._children[run.key]
+        start, end = _milliseconds(run.started), _milliseconds(run.ended)
+        metrics = [Metric(name, value, end, 0) for name, value in run.metrics.items()]
+        for name, points in run.curves.items():
+            pace = (end - start) / max((epoch for epoch, _ in points), default=1)
+            metrics += [Metric(name, value, start + round(epoch * pace), epoch) for epoch, value in points]
+        # Three calls are the fewest: each is a transaction, and the first already carries the key.
+        tags = {**run.tags, _PARENT: self._parent}
+        created = self._client.create_run(self._experiment, start_time=start, tags=tags, run_name=run.name)
+        run_id = created.info.run_id
+        self._client.log_batch(
+            run_id, metrics=metrics, params=[Param(name, value) for name, value in run.parameters.items()]
+        )
+        self._client.set_terminated(run_id, "FAILED" if run.failed else "FINISHED", end)
+        self._children[run.key] = _Held(run_id, run.content)
+
+    def log_progress(self, done: int, planned: int, failed: int) -> None:
+        """Write the numbers of trainings to the parent run; `done` is the step."""
+        numbers = {"trainings_done": done, "trainings_planned": planned, "trainings_failed": failed}
+        self._log_metrics(numbers, step=done)
+
+    def log_results(self, artifacts: "Artifacts", metrics: Mapping[str, float], summary: str) -> None:
+        """Write artifacts, finite metrics and a summary for the description to the parent run."""
+        self._log_artifacts(artifacts)
+        note = parent_tags(self._question, summary)[NOTE]
+        self._client.set_tag(self._parent, NOTE, note)
+        self._log_metrics({name: value for name, value in metrics.items() if math.isfinite(value)}, step=0)
+
+    def end(self, status: str) -> None:
+        """End the parent run; one that had ended before and got no new child keeps its status and time."""
+        if self._running:
+            self._client.set_terminated(self._parent, status)
+            self._running = False
+
+    def _begin(self) -> None:
+        if not self._running:
+            self._client.update_run(self._parent, status="RUNNING")
+            self._running = True
+
+    def _find_experiment(self, artifact_root: Path) -> str:
+        name, uri = self._question.name, redact(self._uri)
+        location = None if self._uri.startswith("http") else artifact_root.resolve().as_uri()
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            tags = experiment_tags(self._question)
+            return self._client.create_experiment(name, artifact_location=location, tags=tags)
+        if found.lifecycle_stage != "active":
+            raise RunError(
+                f"the MLflow experiment {name!r} at {uri} was deleted; bring it back with `mlflow experiments "
+                f"restore --experiment-id {found.experiment_id}`, or use another tracking URI."
+            )
+        if location is not None and found.artifact_location != location:
+            raise RunError(
+                f"the MLflow experiment {name!r} at {uri} keeps its artifacts in {found.artifact_location} and this "
+                f"home in {location}: the home was moved, or two homes share the database; move it back, or use "
+                "another tracking URI."
+            )
+        return found.experiment_id
+
+    def _find_parent(self, runs: "list[Run]") -> tuple[str, bool]:
+        parents = [run for run in runs if run.data.tags.get(KIND) == "sweep"]
+        if not parents:
+            parents = self._search(f"tags.`{KIND}` = 'sweep'", deleted=True)
+            for run in parents[-1:]:
+                self._client.restore_run(run.info.run_id)
+        tags = parent_tags(self._question)
+        if not parents:
+            name = self._question.name[:NAME_LIMIT]
+            return self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id, True
+        from mlflow.entities import RunTag
+
+        parent = parents[-1].info
+        self._client.log_batch(parent.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        return parent.run_id, parent.status == "RUNNING"
+
+    def _find_children(self, runs: "list[Run]") -> dict[str, _Held]:
+        children: dict[str, _Held] = {}
+        for run in runs:
+            tags = run.data.tags
+            if KEY in tags:
+                whole = run.info.status in ("FINISHED", "FAILED") and tags.get(_PARENT) == self._parent
+                children[tags[KEY]] = _Held(run.info.run_id, tags.get(CONTENT) if whole else None)
+        return children
+
+    def _search(self, condition: str = "", *, deleted: bool = False) -> "list[Run]":
+        from mlflow.entities import ViewType
+
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
+        runs: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self._client.search_runs([self._experiment], condition, view, _PAGE, page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def _log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = _milliseconds(time.time())
+        batch = [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        self._client.log_batch(self._parent, metrics=batch)
+
+    def _log_artifacts(self, artifacts: "Artifacts") -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in artifacts.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, str):
+                    path.write_text(content, encoding="utf-8")
+                elif isinstance(content, bytes):
+                    path.write_bytes(content)
+                else:
+                    content.to_parquet(path, index=False)
+            self._client.log_artifacts(self._parent, folder)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,162 @@
+"""Checks of an installation: what is there, what is missing, and what to do about it."""
+
+import importlib.util
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from study import datasets, environment
+from study.errors import InputError, RunError
+from study.training import Configuration, Status
+from sweeps.executors import ENGINES, ChildExecutor
+from sweeps.home import Home
+from sweeps.spec import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check.
+
+    Parameters
+    ----------
+    subject : str
+        What was looked at.
+    fine : bool
+        Whether it is as it should be; a data set that is not there is fine.
+    words : str
+        What was found, and what to do where it is not fine.
+    """
+
+    subject: str
+    fine: bool
+    words: str
+
+
+def examine(home: Home, data: Path | None, *, gpu: bool) -> list[Finding]:
+    """Return all findings; the training process is started once for each engine.
+
+    Parameters
+    ----------
+    home : Home
+        Checked for being writable.
+    data : Path or None
+        Folder with data sets.
+    gpu : bool
+        Whether one block must train on a GPU with each engine.
+    """
+    return [*_software(), *_machine(home), *_engines(gpu=gpu), *_data(data)]
+
+
+def _software() -> Iterator[Finding]:
+    supported = (3, 11) <= sys.version_info < (3, 14)
+    yield Finding("Python", supported, f"{platform.python_version()} (needed: 3.11 to 3.13)")
+    versions = environment.versions()
+    for package in environment.PACKAGES:
+        version = versions.get(package)
+        yield Finding(package, version is not None, version or "not installed; run `make setup`")
+    spec = importlib.util.find_spec("sweeps")
+    ours = Path(__file__).parent
+    found = Path(spec.origin).parent if spec and spec.origin else None
+    yield Finding("package sweeps", found == ours, f"{found}" + ("" if found == ours else f" hides {ours}"))
+
+
+def _machine(home: Home) -> Iterator[Finding]:
+    yield Finding("processor", True, f"{environment.processor()}, {os.cpu_count()} cores")
+    try:
+        existing = next(path for path in (home.root, *home.root.parents) if path.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+        yield Finding("home", True, f"{home.root} can be written")
+    except OSError as error:
+        yield Finding(
+            "home", False, f"{home.root} can not be written ({error.strerror}); name another with --home"
+        )
+
+
+_BLOCK = """
+name = "doctor"
+question = "Does a block train?"
+focus = "mish"
+activations = ["relu"]
+dataset = "digits"
+train_size = 128
+architecture = "mlp"
+configurations = 1
+epochs = 2
+delta = 1.0
+[factors.depth]
+role = "condition"
+levels = [2, 3]
+"""
+
+
+def _engines(*, gpu: bool) -> Iterator[Finding]:
+    spec = parse(_BLOCK, "doctor")
+    configuration = Configuration(index=0, levels={"depth": 2})
+    trainings = [spec.training_for(configuration, 0, name) for name in spec.activations]
+    for engine in ENGINES:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "training.log"
+            executor = ChildExecutor(
+                engine=engine, threads=1, dataset="digits", train_size=128, data=None,
+                import_from=Path(folder), log=log,
+            )  # fmt: skip
+            try:
+                ready = executor.start()
+                results = list(executor.train(trainings)) if gpu else []
+            except (InputError, RunError) as error:
+                words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+                yield Finding(f"engine {engine}", False, f"{error} {words[-300:]}".strip())
+                continue
+            finally:
+                executor.stop()
+        yield Finding(f"engine {engine}", True, f"starts on {ready.device}")
+        if gpu:
+            trained = all(result.status is Status.OK for result in results)
+            fine = trained and ready.device != "cpu"
+            words = (
+                "one block trained on a GPU"
+                if fine
+                else "no GPU was used: TensorFlow sees none; see docs/gpu.md"
+            )
+            yield Finding(f"engine {engine} on a GPU", fine, words)
+
+
+def _data(folder: Path | None) -> Iterator[Finding]:
+    for name in datasets.DATASETS:
+        found = datasets.verify(name, folder)
+        yield Finding(f"data set {name}", found.checksum != "different", found.sentence)
+
+
+def render(findings: list[Finding]) -> RenderableType:
+    """Return the findings as something that Rich prints."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "checked", "found"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        mark = Text("ok", style="green") if finding.fine else Text("!!", style="bold red")
+        table.add_row(mark, Text(finding.subject), Text(finding.words))
+    return table
+
+
+def render_data(folder: Path | None) -> RenderableType:
+    """Return the list of data sets as something that Rich prints."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "images", "classes", "licence", "found"):
+        table.add_column(heading, overflow="fold")
+    for name, card in datasets.DATASETS.items():
+        images = f"{card.train_size} / {card.validation_size} / {card.test_size}"
+        found = datasets.verify(name, folder)
+        table.add_row(
+            *(Text(cell) for cell in (name, images, str(card.classes), card.licence, found.sentence))
+        )
+    return table

@@ -1,0 +1,289 @@
+"""The rules of a spec that join several keys or need a catalogue; types and bounds are checked before."""
+
+import keyword
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic_core import InitErrorDetails
+
+from study.datacards import DATASETS
+from study.question import Factor
+from study.references import is_reference
+from study.training import Level
+from sweeps.settings import TAKEN_NAMES, Setting, own_setting, settings_of
+from sweeps.spec_errors import Path, broken_rule, nearest, shown, wrong_value
+
+if TYPE_CHECKING:
+    from sweeps.spec import FactorTable, SweepSpec
+
+Mistakes = Iterator[InitErrorDetails]
+
+OFAT_REPLICATES = 10
+"""Fewest replicates of the design `ofat`: there the replicates of a level are the units of evidence."""
+
+_ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
+    """Return every rule that a spec of the right shape breaks.
+
+    The rules that read levels wait until each factor and each fixed setting is right by itself.
+    """
+    alone = [*_question(spec), *_design(spec), *_names(spec)]
+    alone += [*_factors(spec), *_fixed(spec)]
+    return alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_grid(spec)]
+
+
+def _question(spec: "SweepSpec") -> Mistakes:
+    for place, rival in enumerate(spec.rivals):
+        path = ("activations", place)
+        if rival == spec.focus:
+            yield wrong_value(path, rival, "that is the focus itself; name only its rivals.")
+        elif rival in spec.rivals[:place]:
+            yield broken_rule(path, f"holds {shown(rival)} twice; name each rival once.")
+    better = "maximize" if spec.metric.name.endswith("accuracy") else "minimize"
+    if spec.metric.direction != better:
+        size = "larger" if better == "maximize" else "smaller"
+        rule = f'{spec.metric.name} is better when it is {size}; write direction = "{better}".'
+        yield wrong_value(("metric", "direction"), spec.metric.direction, rule)
+    if spec.loss_cap <= spec.delta:
+        rule = f"must be more than delta, which is {shown(spec.delta)}; 10 x delta is usual."
+        yield wrong_value(("loss_cap",), spec.loss_cap, rule)
+
+
+def _design(spec: "SweepSpec") -> Mistakes:
+    owners = {"configurations": "paired", "replicated_share": "paired", "baseline": "ofat", "tuning": "tuned"}
+    for key, owner in owners.items():
+        if key in spec.model_fields_set and spec.design != owner:
+            yield broken_rule(
+                (key,), f"belongs to the design {owner}, and the design is {spec.design}; remove it."
+            )
+    if spec.design == "ofat" and spec.replicates < OFAT_REPLICATES:
+        rule = (
+            f"the design ofat needs at least {OFAT_REPLICATES}, because it judges a level by its replicates"
+        )
+        yield wrong_value(("replicates",), spec.replicates, f"{rule}; raise it to {OFAT_REPLICATES} or more.")
+    if spec.design == "ofat" and not spec.baseline:
+        rule = "is missing; the design ofat needs the level of each factor while another one moves"
+        yield broken_rule(("baseline",), f"{rule}; add a table [baseline].")
+    if spec.design == "tuned" and spec.tuning is None:
+        rule = "is missing; the design tuned needs a budget"
+        yield broken_rule(("tuning",), f"{rule}; add a table [tuning] with for example trials = 20.")
+
+
+def _names(spec: "SweepSpec") -> Mistakes:
+    known, own = settings_of(spec.architecture), is_reference(spec.architecture)
+    for path in [("factors", name) for name in spec.factors] + [("fixed", name) for name in spec.fixed]:
+        table, name = path
+        if table == "fixed" and name in spec.factors:
+            yield broken_rule(path, "is fixed, but varies as a factor too; remove it from one of the two.")
+        elif name in known:
+            continue
+        elif not own:
+            yield broken_rule(path, f"is not a setting of {spec.architecture}; {nearest(name, known)}")
+        elif not _ARGUMENT.fullmatch(name) or keyword.iskeyword(name):
+            rule = "cannot name an argument of a function; use small letters, digits and _, a letter first"
+            yield broken_rule(path, f"{rule}, and no word of Python's own.")
+        elif name in TAKEN_NAMES:
+            yield broken_rule(path, "is already a column of the results; give the argument another name.")
+
+
+def _factors(spec: "SweepSpec") -> Mistakes:
+    known, own = settings_of(spec.architecture), is_reference(spec.architecture)
+    for name, table in spec.factors.items():
+        path = ("factors", name)
+        if table.relative and name != "learning_rate":
+            yield broken_rule((*path, "relative"), "is only for learning_rate; remove it.")
+        if spec.design == "ofat" and table.levels is None:
+            rule = "is a range, but the design ofat moves each factor over a list"
+            yield broken_rule(path, f"{rule}; write for example levels = [...].")
+        if shape := [*_shape(path, table)]:
+            yield from shape
+        elif name in known or own:
+            setting = known.get(name) or own_setting(name, table.values)
+            check = _range if table.levels is None else _levels
+            yield from check(name, table, setting)
+
+
+def _shape(path: Path, table: "FactorTable") -> Mistakes:
+    """Check that a factor is either a list of levels of one type or a range with two ends."""
+    ends = [key for key in ("low", "high") if getattr(table, key) is not None]
+    if table.levels is None:
+        if not ends:
+            rule = "has no levels; give levels = [...], or low and high for a range."
+            yield broken_rule(path, rule)
+        elif len(ends) == 1:
+            other = "high" if ends == ["low"] else "low"
+            yield broken_rule(
+                (*path, other), f"is missing; a range has low and high, and only {ends[0]} is given."
+            )
+        return
+    if ends:
+        yield broken_rule(path, f"has levels and also {' and '.join(ends)}; keep the list or the range.")
+    if table.step is not None:
+        yield broken_rule((*path, "step"), "is for ranges, but this factor is a list of levels; remove it.")
+    if len(table.levels) < 2:
+        rule = "a factor needs at least two levels; add some, or move the setting to [fixed]."
+        yield wrong_value((*path, "levels"), table.levels, rule)
+    if len({_type_in_words(level) for level in table.levels}) > 1:
+        rule = "the levels of a factor must be of one type; write all as numbers, names or true and false."
+        yield wrong_value((*path, "levels"), table.levels, rule)
+
+
+def _type_in_words(level: Level) -> str:
+    if isinstance(level, bool):
+        return "switch"
+    return "name" if isinstance(level, str) else "number"
+
+
+def _levels(name: str, table: "FactorTable", setting: Setting) -> Mistakes:
+    path, levels = ("factors", name, "levels"), table.levels or ()
+    if table.log and not setting.numeric:
+        yield broken_rule(("factors", name, "log"), "is for numbers, and these levels are not; remove it.")
+    for place, level in enumerate(levels):
+        if complaint := setting.complaint(name, level):
+            yield wrong_value((*path, place), level, complaint)
+        elif level in levels[:place]:
+            yield broken_rule(path, f"holds {shown(level)} twice; give each level once.")
+        elif table.log and setting.numeric and float(level) <= 0:
+            rule = "a logarithmic scale has no place for it; raise it above 0, or remove log."
+            yield wrong_value((*path, place), level, rule)
+
+
+def _range(name: str, table: "FactorTable", setting: Setting) -> Mistakes:
+    path = ("factors", name)
+    if not setting.numeric:
+        yield broken_rule(path, f"is a range, but {name} is no number; write levels = [...].")
+        return
+    low, high = table.ends
+    bad_ends = [
+        wrong_value((*path, key), end, complaint)
+        for key, end in (("low", low), ("high", high))
+        if (complaint := setting.complaint(name, end))
+    ]
+    if bad_ends:
+        yield from bad_ends
+    elif low >= high:
+        rule = f"must be less than high, which is {shown(high)}; a range holds more than one value."
+        yield wrong_value((*path, "low"), low, rule)
+    elif table.log and low <= 0:
+        rule = "a logarithmic range begins above 0; raise it, or remove log."
+        yield wrong_value((*path, "low"), low, rule)
+    elif table.step is not None:
+        yield from _step((*path, "step"), table.step, table, setting)
+
+
+def _step(path: Path, step: int, table: "FactorTable", setting: Setting) -> Mistakes:
+    low, high = table.ends
+    if setting.kind != "whole number":
+        yield broken_rule(path, "is for ranges of whole numbers; remove it, or list the levels.")
+    elif table.log:
+        yield broken_rule(path, "is given together with log; remove one of the two.")
+    elif step < 1:
+        yield wrong_value(path, step, "must be at least 1; raise it to 1 or more.")
+    elif (high - low) % step:
+        last = high - (high - low) % step
+        rule = f"does not lead from {low} to {high}; write high = {last} or {last + step}."
+        yield wrong_value(path, step, rule)
+
+
+def _fixed(spec: "SweepSpec") -> Mistakes:
+    known, own = settings_of(spec.architecture), is_reference(spec.architecture)
+    for name, value in spec.fixed.items():
+        path = ("fixed", name)
+        if not isinstance(value, bool | int | float | str):
+            if name != "learning_rate":
+                yield broken_rule(
+                    path, "is a table, and only learning_rate can be relative; write one value."
+                )
+                continue
+            path, value = (*path, "value"), value.value
+        if name in known or own:
+            setting = known.get(name) or own_setting(name, (value,))
+            if complaint := setting.complaint(name, value):
+                yield wrong_value(path, value, complaint)
+
+
+def _data(spec: "SweepSpec") -> Mistakes:
+    """Check what depends on the images; of a user's own data set only `train_size` is known."""
+    card = DATASETS.get(spec.dataset)
+    images = spec.train_size
+    if card is not None:
+        if spec.train_size is not None and spec.train_size > card.train_size:
+            rule = f"{spec.dataset} has {card.train_size} training images; lower it, or remove it to use all."
+            yield wrong_value(("train_size",), spec.train_size, rule)
+        images = min(card.train_size, spec.train_size or card.train_size)
+    for path, size in _uses(spec, "batch_size"):
+        if images is None or int(size) <= images:
+            continue
+        if path == ("fixed", "batch_size") and "batch_size" not in spec.fixed:
+            rule = (
+                f"a batch has {size} images if nothing else is said; give a smaller batch_size under [fixed]."
+            )
+            yield wrong_value(("train_size",), spec.train_size, rule)
+        else:
+            rule = f"a batch cannot be larger than the training set of {images} images; lower it."
+            yield wrong_value(path, size, rule)
+    for path, level in _uses(spec, "augmentation"):
+        if card is not None and not card.flip_allowed and level == "shift_flip":
+            rule = f'a mirrored image of {spec.dataset} may mean something else; write "shift" or "none".'
+            yield wrong_value(path, level, rule)
+
+
+def _regularizer(spec: "SweepSpec") -> Mistakes:
+    if "regularizer_strength" in spec.factors and {level for _, level in _uses(spec, "regularizer")} == {
+        "none"
+    }:
+        rule = "varies without effect, because regularizer is none everywhere"
+        yield broken_rule(
+            ("factors", "regularizer_strength"),
+            f'{rule}; write for example regularizer = "l2" under [fixed].',
+        )
+
+
+def _baseline(spec: "SweepSpec") -> Mistakes:
+    if spec.design != "ofat":
+        return
+    levels = {factor.name: factor.levels or () for factor in spec.factor_list}
+    for name in (name for name in levels if name not in spec.baseline):
+        yield broken_rule(("baseline", name), f"is missing; choose one of {shown(levels[name])}.")
+    for name, level in spec.baseline.items():
+        if name not in levels:
+            yield broken_rule(("baseline", name), f"is not a factor of this spec; {nearest(name, levels)}")
+        elif not any(
+            level == other and isinstance(level, bool) == isinstance(other, bool) for other in levels[name]
+        ):
+            rule = f"that is not a level of the factor; choose one of {shown(levels[name])}."
+            yield wrong_value(("baseline", name), level, rule)
+
+
+def _grid(spec: "SweepSpec") -> Mistakes:
+    if spec.design != "paired":
+        return
+    distinct = math.prod(_level_count(factor) for factor in spec.factor_list)
+    if spec.configurations > distinct:
+        rule = f"the levels of the factors make only {distinct} different configurations"
+        yield wrong_value(("configurations",), spec.configurations, f"{rule}; lower it, or add levels.")
+
+
+def _level_count(factor: Factor) -> float:
+    if factor.levels is not None:
+        return len(factor.levels)
+    if not factor.integer or factor.low is None or factor.high is None:
+        return math.inf
+    return (factor.high - factor.low) // (factor.step or 1) + 1
+
+
+def _uses(spec: "SweepSpec", name: str) -> Iterator[tuple[Path, Level]]:
+    """Yield each level of a setting in this sweep with its key; of a range only the ends."""
+    table = spec.factors.get(name)
+    if table is None:
+        yield ("fixed", name), spec.constants[name]
+    elif table.levels is not None:
+        yield from ((("factors", name, "levels", place), level) for place, level in enumerate(table.levels))
+    else:
+        yield from (
+            (("factors", name, key), end) for key, end in zip(("low", "high"), table.ends, strict=True)
+        )

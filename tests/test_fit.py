@@ -1,0 +1,289 @@
+"""The reference engine: real Keras, real TensorFlow, on digits."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study import batches, initializers, streams
+from study.architectures import ARCHITECTURES
+from study.errors import InputError
+from study.optimizers import OPTIMIZERS
+from study.programs import program_of
+from study.training import Status, Training, TrainingResult
+
+replace = dataclasses.replace
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator["FitEngine"]:  # noqa: F821  imported late: TensorFlow is slow to load
+    from study.fit import FitEngine
+
+    yield FitEngine()
+
+
+def train(engine: "FitEngine", *trainings: Training) -> list[TrainingResult]:  # noqa: F821
+    return list(engine.train(trainings))
+
+
+def timeless(result: TrainingResult) -> TrainingResult:
+    return replace(result, seconds=0.0, build_seconds=0.0, examples_per_second=0.0, peak_memory_mib=0.0)
+
+
+def test_learns_digits(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    (result,) = train(engine, replace(training, train_size=None, epochs=12))
+    assert result.status is Status.OK
+    assert result.metrics["test_accuracy"] > 93.0
+    assert set(result.metrics) == {
+        f"{cut}_{name}" for cut in ("train", "validation", "test") for name in ("accuracy", "loss")
+    }
+    assert [len(series) for series in result.curve.values()] == [12] * 4
+    assert result.curve["validation_accuracy"][-1] == result.metrics["validation_accuracy"]
+    assert result.checkpoint_epoch == 12
+    assert result.seconds > 0
+    assert result.peak_memory_mib > 100
+
+
+def test_a_training_does_not_depend_on_what_ran_before(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    first = replace(training, dropout=0.2, regularizer="l2", regularizer_strength=1e-3, optimizer="nadam")
+    others = [
+        replace(first, replicate=1, learning_rate=0.05),
+        replace(first, initializer="orthogonal", dropout=0.5),
+        replace(first, activation="relu"),
+        replace(first, optimizer="sgd", learning_rate=1e6),
+    ]
+    alone = train(engine, first)[0]
+    again = train(engine, *others, first)[-1]
+    assert timeless(again) == timeless(alone)
+
+
+def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    trainings = [
+        training,
+        replace(training, learning_rate=0.1, dropout=0.3, initializer="he_normal"),
+        replace(training, regularizer="l1_l2", regularizer_strength=0.01, replicate=3),
+        replace(training, configuration="another", epochs=2),
+    ]
+    assert len({program_of(each) for each in trainings}) == 1
+    train(engine, *trainings)
+    assert engine._compiled is not None
+    assert engine._compiled.model.traces == 1
+
+
+def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    """The whole path against an independent implementation: weights, order, mask, loss, SGD."""
+    chosen = replace(
+        training, activation="tanh", optimizer="sgd", learning_rate=0.5, dropout=0.25, epochs=2,
+        regularizer="l1_l2", regularizer_strength=1e-3, initializer="he_uniform",
+        architecture_arguments=(("depth", 2), ("width", 16)),
+    )  # fmt: skip
+    (result,) = train(engine, chosen)
+    cut = engine.load("digits", chosen.train_size).train
+    key = streams.key(chosen, "weights")
+    w1 = initializers.draw(initializers.INITIALIZERS["he_uniform"], (64, 16), key, 0).astype(float)
+    w2 = initializers.draw(initializers.INITIALIZERS["glorot_uniform"], (16, 10), key, 2).astype(float)
+    b1, b2 = np.zeros(16), np.zeros(10)
+    losses = []
+    step = 0
+    for epoch in range(2):
+        for rows in batches.epoch_order(streams.key(chosen, "order"), epoch, len(cut.x), 32):
+            x, y = cut.x[rows].reshape(32, 64).astype(float), np.eye(10)[cut.y[rows]]
+            u = streams.uniform(streams.bits(streams.key(chosen, "dropout"), np.uint32(step), 32 * 16))
+            mask = (u.reshape(32, 16) >= 0.25) / 0.75
+            h = np.tanh(x @ w1 + b1)
+            logits = (h * mask) @ w2 + b2
+            p = np.exp(logits - logits.max(1, keepdims=True))
+            p /= p.sum(1, keepdims=True)
+            losses.append(-np.log((p * y).sum(1)).mean())
+            d_logits = (p - y) / 32
+            d_h = d_logits @ w2.T * mask * (1 - h**2)
+            d_w1 = x.T @ d_h + 1e-3 * np.sign(w1) + 2e-3 * w1
+            w2 -= 0.5 * (h * mask).T @ d_logits
+            b2 -= 0.5 * d_logits.sum(0)
+            w1 -= 0.5 * d_w1
+            b1 -= 0.5 * d_h.sum(0)
+            step += 1
+    expected = [np.mean(losses[:8]), np.mean(losses[8:])]
+    # float32 against float64 over 16 steps
+    np.testing.assert_allclose(result.curve["train_loss"], expected, rtol=2e-5)
+
+
+def test_activations_of_a_block_share_weights_and_order(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    """With a rate of 0 nothing is learned, so the networks must still be the initial ones."""
+    frozen = replace(training, optimizer="sgd", learning_rate=0.0, epochs=1)
+    weights = []
+    for activation in ("mish", "relu"):
+        train(engine, replace(frozen, activation=activation))
+        assert engine._compiled is not None
+        weights.append(engine._compiled.model.network.get_weights())
+        order = engine._compiled.model.order.numpy()
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(order, batches.epoch_order(streams.key(frozen, "order"), 0, 256, 32))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch_normalization": True},
+        {"input_noise": 0.3},
+        {"input_noise": 0.3, "noise_at": "test"},
+        {"augmentation": "shift"},
+        {"mixup": 0.4},
+        {"checkpoint": "best"},
+        {"dropout": 0.4},
+        {"regularizer": "l1", "regularizer_strength": 0.01},
+        {"architecture": "convmlp", "architecture_arguments": (("depth", 4), ("width", 8))},
+    ],
+    ids=lambda change: "-".join(map(str, change)),
+)
+def test_each_setting_changes_the_training_and_is_repeatable(
+    engine: "FitEngine",
+    training: Training,
+    change: dict[str, object],  # noqa: F821
+) -> None:
+    changed = replace(training, **change)  # type: ignore[arg-type]
+    plain, first, second = train(engine, training, changed, changed)
+    assert first.status is Status.OK
+    assert timeless(first) == timeless(second)
+    if "checkpoint" not in change:
+        assert first.metrics != plain.metrics
+
+
+def test_best_checkpoint_scores_the_best_validation_epoch(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    (result,) = train(engine, replace(training, checkpoint="best", epochs=12, learning_rate=0.05))
+    accuracies = result.curve["validation_accuracy"]
+    assert result.checkpoint_epoch == 1 + accuracies.index(max(accuracies))
+    assert result.metrics["validation_accuracy"] == max(accuracies)
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_every_optimizer_trains(engine: "FitEngine", training: Training, optimizer: str) -> None:  # noqa: F821
+    base = OPTIMIZERS[optimizer].learning_rate
+    (result,) = train(engine, replace(training, optimizer=optimizer, learning_rate=3 * base))
+    assert result.status is Status.OK
+    assert result.curve["train_loss"][-1] < result.curve["train_loss"][0]
+
+
+def test_numbers_that_overflow_are_a_divergence(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    (result,) = train(engine, replace(training, optimizer="sgd", learning_rate=1e10, epochs=20))
+    assert result.status is Status.DIVERGED
+    assert result.reason == "loss or weights not finite in epoch 1"
+    assert result.metrics == {}
+    assert result.checkpoint_epoch is None
+    assert len(result.curve["train_loss"]) == 1
+    assert math.isnan(result.curve["validation_loss"][0])
+
+
+def test_an_exploded_loss_at_chance_is_a_divergence_after_two_epochs(
+    engine: "FitEngine",
+    training: Training,  # noqa: F821
+) -> None:
+    chosen = replace(training, activation="softsign", optimizer="sgd", learning_rate=300.0, epochs=20)
+    (result,) = train(engine, chosen)
+    assert result.status is Status.DIVERGED
+    assert result.reason.startswith("training loss above 3 times its first value with chance accuracy")
+    assert len(result.curve["train_loss"]) < 20
+
+
+def test_a_net_that_stays_at_chance_is_ok(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+    (result,) = train(engine, replace(training, optimizer="sgd", learning_rate=1e-9))
+    assert result.status is Status.OK
+    assert result.metrics["test_accuracy"] < 35.0
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_depth_counts_weight_layers(name: str) -> None:
+    from study import architectures
+    from study.layers import Rates
+
+    base = Training(
+        dataset="digits", architecture=name, architecture_arguments=(("depth", 7), ("width", 12)),
+        activation="relu", epochs=1, batch_size=8, optimizer="sgd", learning_rate=0.1, sweep_seed=0,
+        configuration="c", replicate=0, batch_normalization=True,
+    )  # fmt: skip
+    network = architectures.build(program_of(base), (8, 8, 1), 10, lambda x: x, Rates())
+    kernels = [v for v in network.trainable_variables if v.name == "kernel"]
+    assert len(kernels) == 7
+    assert network.output_shape == (None, 10)
+
+
+OWN = """
+import keras
+
+def cubic(x):
+    return x * x * x
+
+def net(input_shape, classes, activation, width, dropout):
+    return keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Flatten(),
+        keras.layers.Dense(width, activation=activation, kernel_initializer="he_normal"),
+        keras.layers.Dropout(dropout, seed=3),
+        keras.layers.Dense(classes),
+    ])
+
+def softmax_net(input_shape, classes, activation, width):
+    model = net(input_shape, classes, activation, width, 0.0)
+    return keras.Sequential([model, keras.layers.Softmax()])
+
+def broken(x):
+    raise ValueError("no such luck")
+
+def wrong_shape(x):
+    return x[:2]
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "own_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "own_parts"
+
+
+def test_own_activation_and_architecture_train(
+    engine: "FitEngine",
+    training: Training,
+    own_module: str,  # noqa: F821
+) -> None:
+    own = replace(
+        training, activation=f"{own_module}:cubic", architecture=f"{own_module}:net",
+        architecture_arguments=(("width", 12),), dropout=0.1,
+    )  # fmt: skip
+    assert list(engine.check([own])) == []
+    (result,) = train(engine, own)
+    assert result.status is Status.OK, result.reason
+    assert result.metrics["train_accuracy"] > 20
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"activation": "own_parts:broken"},
+            "own_parts:broken raised ValueError when tried on a small batch: no such luck",
+        ),
+        ({"activation": "own_parts:wrong_shape"}, "must map a tensor to finite numbers of the same shape"),
+        ({"architecture": "own_parts:softmax_net"}, "returns probabilities; an architecture ends in logits"),
+        ({"architecture": "own_parts:net"}, "takes no argument 'depth'"),
+    ],
+)
+def test_unusable_own_functions_are_one_sentence(
+    engine: "FitEngine",
+    training: Training,
+    own_module: str,
+    change: dict[str, str],
+    sentence: str,  # noqa: F821
+) -> None:
+    arguments = (
+        (("depth", 2), ("width", 8)) if change.get("architecture") == "own_parts:net" else (("width", 8),)
+    )
+    if "activation" in change:
+        arguments = training.architecture_arguments
+    own = replace(training, architecture_arguments=arguments, **change)
+    with pytest.raises(InputError, match=sentence):
+        list(engine.check([own]))
