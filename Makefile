@@ -4,25 +4,50 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: setup study test lint types contracts slow notebooks docs lock clean
+.PHONY: setup study test lint types contracts slow servers docs lock
 
 setup: $(READY)
 
-# pip compiles to byte code on install even where PYTHONDONTWRITEBYTECODE is set; our own four
-# packages are installed in place and compiled by the last line.
+# pip compiles the packages it installs to byte code, also where PYTHONDONTWRITEBYTECODE is set; ours
+# are installed in place, so they are compiled here.
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "mishstudy needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Name another one: make setup PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --compile --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
-	touch $(READY)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "mishstudy needs Python 3.11, 3.12 or 3.13, and this is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.12")'
+	@echo "Making the environment in $(VENV): a minute or two."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --compile --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q mishstudy.py sweeps study analysis
+	@touch $(READY)
 
 study: $(READY)
-	$(BIN)/mishstudy sweep sweeps/quickstart.toml
+	@$(BIN)/mishstudy sweep sweeps/quickstart.toml
 
 test: $(READY)
 	$(BIN)/python -m pytest
 
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/pyright
+
+contracts: $(READY)
+	$(BIN)/lint-imports
+
+# Minutes rather than seconds: long simulations, kills in the quickstart, notebooks.
+slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+# Needs Chromium and PostgreSQL.
+servers: $(READY)
+	$(BIN)/python -m pytest -m 'browser or postgres'
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
+
+# Writes no index URL: the lock is valid for every mirror.
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock

@@ -110,7 +110,6 @@ def sweep(
     Example: `mishstudy sweep sweeps/quickstart.toml`
     """
     from sweeps.progress import TerminalMonitor
-
     from sweeps.sweeper import Options, run
 
     engine_name, _ = _engine(engine)
@@ -294,7 +293,12 @@ def data_fetch(
     Example: `mishstudy data fetch mnist --data ~/datasets`
     """
     from study import datasets
+    from study.errors import InputError
 
+    if data is None:
+        raise InputError(
+            "data fetch needs a folder to write to, and none was given; add --data DIR or set MISHSTUDY_DATA."
+        )
     _say(f"{name} is in {datasets.fetch(name, data)}, checked.")
 
 
@@ -316,8 +320,9 @@ def _criteria(record: "Record") -> "CriteriaTable":
 
 
 def _report(home: "Home", record: "Record") -> str:
-    from analysis.frame import curves_frame, runs_frame
     from analysis.report import report_html
+
+    from analysis.frame import curves_frame, runs_frame
 
     predicted = home.sweep(record.question.name) / "plan.json"
     return report_html(
@@ -333,8 +338,9 @@ def _publish(home: "Home") -> "Callable[[Record], Artifacts]":
     """Return what makes the artifacts of the parent run, and the report in the home."""
 
     def artifacts(record: "Record") -> "Artifacts":
-        from analysis import exports
         from analysis.figures import all_figures, to_png, to_svg
+
+        from analysis import exports
         from analysis.frame import curves_frame, runs_frame
 
         made = _criteria(record)

@@ -15,6 +15,7 @@ from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT, Comparison, Verdict,
 from analysis.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
 from analysis.frame import check_runs, sorted_runs
 from analysis.summaries import FactorSummary, LevelVerdict, joined, summarise, unit_name
+from study.errors import InputError
 from study.question import Question
 from study.training import Status
 
@@ -32,10 +33,32 @@ class CriteriaTable:
 
     Parameters
     ----------
-    name, question, focus, rivals, design, dataset, architecture, dataset_note : str or tuple of str
-        As in `study.question.Question`.
-    metric, higher_is_better, unit, delta, loss_cap
-        As in `study.question.Question`.
+    name : str
+        Name of the sweep.
+    question : str
+        The question in the user's words.
+    focus : str
+        The activation asked about.
+    rivals : tuple of str
+        What it is compared with, in the order of the spec.
+    design : {"ofat", "paired", "tuned"}
+        How configurations were chosen.
+    dataset, architecture : str
+        As in the spec.
+    dataset_note : str
+        A remark that every table must carry; empty for none.
+    metric : str
+        Column of the runs frame that is compared.
+    higher_is_better : bool
+        Direction of the metric.
+    unit : str
+        Unit of the metric, of delta, cap and every difference.
+    delta : float
+        Smallest difference that matters.
+    loss_cap : float
+        Largest difference a pair can count; a side that fails alone loses this much.
+    chance : float or None
+        Value of the metric from guessing; None where it was not given.
     alpha : float
         Level of every test; intervals are at 1 - alpha.
     minimum_units : int
@@ -84,6 +107,7 @@ class CriteriaTable:
     unit: str
     delta: float
     loss_cap: float
+    chance: float | None
     alpha: float
     minimum_units: int
     strict: bool
@@ -110,7 +134,18 @@ class CriteriaTable:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Build a table from what `to_json` returned."""
+        """Build a table from what `to_json` returned.
+
+        Raises
+        ------
+        InputError
+            If the values are of another schema.
+        """
+        if values.get("schema") != SCHEMA:
+            raise InputError(
+                f"a criteria table must have the schema {SCHEMA!r}, not {values.get('schema')!r}; "
+                "make it again with `mishstudy table`."
+            )
         plain = {name: value for name, value in values.items() if name != "schema"}
         for part in ("headline", "levels"):
             plain[part] = tuple(
@@ -196,6 +231,7 @@ def criteria_table(
         unit=question.unit,
         delta=question.delta,
         loss_cap=question.loss_cap,
+        chance=chance,
         alpha=ALPHA,
         minimum_units=MINIMUM_UNITS,
         strict=strict,

@@ -169,10 +169,9 @@ def runs_frame(record: "Record") -> pd.DataFrame:
 def sorted_runs(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Return `frame` sorted by configuration index, replicate and the question's order of activations."""
     order = frame["activation"].map({name: place for place, name in enumerate(question.activations)})
-    keys = frame[["index", "replicate", "block"]].assign(place=order)
-    return frame.loc[
-        keys.sort_values(["index", "replicate", "block", "place"], kind="stable").index
-    ].reset_index(drop=True)
+    keys = frame[["index", "replicate", "block"]].assign(place=order).reset_index(drop=True)
+    sequence = keys.sort_values(["index", "replicate", "block", "place"], kind="stable").index
+    return frame.iloc[sequence].reset_index(drop=True)
 
 
 def _refuse(name: str, rule: str, received: object) -> None:
@@ -211,7 +210,7 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
         values = frame[name]
         if not _HAS_DTYPE[column.dtype](values.dtype):
             _refuse(name, f"must be of dtype {column.dtype}", f"{values.dtype}")
-        if name not in METRICS and column.dtype != "Int64" and bool(values.isna().any()):
+        if name not in (*METRICS, "reason") and column.dtype != "Int64" and bool(values.isna().any()):
             _refuse(name, "must be filled", "missing values")
         if np.isfinite(column.low):
             numbers = values.astype("float64")
@@ -226,20 +225,22 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
                 )
     _check_known(frame, "activation", question.activations)
     _check_known(frame, "status", tuple(status.value for status in Status))
-    twice = frame.loc[frame.duplicated(["block", "activation"]) & ~frame["adaptive"], ["block", "activation"]]
+    sides = frame.loc[~frame["adaptive"], ["block", "activation"]]
+    twice = sides.loc[sides.duplicated()]
     if len(twice):
         block, activation = twice.iloc[0]
         raise InputError(
             f"the runs frame holds block {block!r} with activation {activation!r} more than once; "
             "every activation is trained once in a block: give repetitions another replicate."
         )
-    homes = frame[["block", "configuration", "unit_id"]].drop_duplicates()
-    if homes["block"].duplicated().any():
-        _refuse(
-            "block",
-            "must belong to one configuration and one unit",
-            homes["block"][homes["block"].duplicated()].iloc[0],
-        )
+    factors = [factor.name for factor in question.factors]
+    for name, decides in (("block", ["configuration", "unit_id"]), ("configuration", factors)):
+        homes = frame[[name, *decides]].drop_duplicates()
+        torn = homes.loc[homes[name].duplicated(), name]
+        if len(torn):
+            _refuse(
+                name, f"must have one value each of {', '.join(decides)}", f"several for {torn.iloc[0]!r}"
+            )
     ok = frame["status"] == Status.OK.value
     for name in METRICS:
         if bool((frame[name].notna() & ~ok).any()):

@@ -202,31 +202,44 @@ def _cells(parameter: str | None, levels: Sequence[LevelVerdict], rivals: int) -
 
 
 def _evidence(comparisons: Sequence[Comparison], levels: Sequence[LevelVerdict], question: Question) -> str:
-    """Return the weakest of what supports the wins of a row, or the strongest there is without a win."""
+    """Return the weakest support of what a row says: of its wins, else losses, else ties.
+
+    Where it says nothing, the comparison that came nearest to a verdict.
+    """
     won = {level.level for level in levels if level.verdict == Verdict.WINS}
-    if comparisons[0].parameter is None:
-        pool = [comparison for comparison in comparisons if comparison.verdict == Verdict.WINS]
-    else:
-        pool = [comparison for comparison in comparisons if comparison.level in won]
-    tested = [comparison for comparison in comparisons if comparison.p is not None]
-    shown = len(pool) > 0
-    pool = pool or tested
+    headline = comparisons[0].parameter is None
+    pools = {
+        "weakest": [
+            row for row in comparisons if row.verdict is Verdict.WINS and (headline or row.level in won)
+        ],
+        "weakest loss": [row for row in comparisons if row.verdict is Verdict.LOSES],
+        "weakest tie": [row for row in comparisons if row.verdict is Verdict.TIES],
+        "nearest to a verdict": [row for row in comparisons if row.p is not None],
+    }
+    name, pool = next(((name, pool) for name, pool in pools.items() if pool), ("", []))
     if not pool:
-        return "no interval yet" if any(comparison.pairs for comparison in comparisons) else "no pairs"
+        return "too few pairs" if any(row.pairs for row in comparisons) else "no pairs"
+    tie = name == "weakest tie"
 
-    def strength(row: Comparison) -> tuple[float, float]:
-        p = row.p_adjusted if row.p_adjusted is not None else 1.0 + (row.p or 0.0)
-        return p, -abs(row.difference or 0.0)
+    def doubt(row: Comparison) -> tuple[float, float]:
+        p = row.p_tie_adjusted if tie else row.p_adjusted
+        return (p, 0.0) if p is not None else (1.0, row.p or 0.0)
 
-    chosen = max(pool, key=strength) if shown else min(pool, key=strength)
-    several = len({comparison.rival for comparison in comparisons}) > 1
-    where = [f"at {chosen.level}"] if chosen.level is not None else []
-    where += [f"over {chosen.rival}"] if several else []
-    label = " ".join([*([("weakest" if shown else "strongest")] if len(pool) > 1 else []), *where])
-    unit = f"{interval_text(chosen, question.delta)} {question.unit}"
-    counts = f"{chosen.pairs} pairs, {chosen.units} {unit_name(question.design)}"
-    p = f"adjusted p {p_text(chosen.p_adjusted)}" if chosen.p_adjusted is not None else "no verdict possible"
-    return f"{label + ': ' if label else ''}{unit}; {p}; {counts}"
+    chosen = min(pool, key=doubt) if name == "nearest to a verdict" else max(pool, key=doubt)
+    several = len({row.rival for row in comparisons}) > 1
+    label = " ".join(
+        [
+            *([name] if len(pool) > 1 or name == "nearest to a verdict" else []),
+            *([f"at {chosen.level}"] if chosen.level is not None else []),
+            *([f"over {chosen.rival}"] if several else []),
+        ]
+    )
+    p = chosen.p_tie_adjusted if tie else chosen.p_adjusted
+    return (
+        f"{label + ': ' if label else ''}{interval_text(chosen, question.delta)} {question.unit}; "
+        + (f"adjusted p{' of a tie' if tie else ''} {p_text(p)}; " if p is not None else "")
+        + f"{chosen.pairs} pairs, {chosen.units} {unit_name(question.design)}"
+    )
 
 
 def _settling(comparisons: Sequence[Comparison], question: Question) -> str:

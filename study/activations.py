@@ -221,8 +221,8 @@ class _Parameter:
 
 _PARAMETERS = {
     "leaky_relu": _Parameter("a slope from 0 to 1", lambda a: 0 <= a <= 1, {0.0: "relu"}),
-    "beta_swish": _Parameter("a β above 0", lambda beta: beta > 0, {1.0: "swish"}),
-    "beta_mish": _Parameter("a β above 0", lambda beta: beta > 0, {1.0: "mish"}),
+    "beta_swish": _Parameter("a β above 0 and at most 1e6", lambda beta: 0 < beta <= 1e6, {1.0: "swish"}),
+    "beta_mish": _Parameter("a β above 0 and at most 1e6", lambda beta: 0 < beta <= 1e6, {1.0: "mish"}),
 }
 
 _OTHER_NAMES = {"silu": "swish", "hard_silu": "hard_swish"}

@@ -105,7 +105,7 @@ def evaluate(formula: Formula, x: Tensor, *parameters: float | Tensor) -> Tensor
     formula : Formula
         What to evaluate.
     x : Tensor
-        Real floating-point tensor.
+        Real floating-point tensor, or a number.
     *parameters : float or Tensor
         The other arguments. A number is a constant of the function; a tensor, which must broadcast to the
         shape of `x`, gets a gradient of its own.
@@ -116,10 +116,11 @@ def evaluate(formula: Formula, x: Tensor, *parameters: float | Tensor) -> Tensor
         Shape and dtype of `x`.
     """
     op = operations(x)
+    x = op.tensor(x)
     if all(isinstance(parameter, numbers.Real) for parameter in parameters):
-        return _with_numbers(formula, op, tuple(float(parameter) for parameter in parameters))(op.tensor(x))
+        return _with_numbers(formula, op, tuple(float(parameter) for parameter in parameters))(x)
     dtype = formula.working_dtype(x)
-    return op.bind(formula)(op.tensor(x), *(op.cast(op.tensor(parameter), dtype) for parameter in parameters))
+    return op.bind(formula)(x, *(op.cast(op.tensor(parameter), dtype) for parameter in parameters))
 
 
 @functools.lru_cache(maxsize=256)
@@ -137,6 +138,10 @@ def _with_numbers(formula: Formula, op: Operations, values: tuple[float, ...]) -
 @functools.cache
 def _numpy() -> Operations:
     import numpy as np
+
+    def tensor(x: Tensor) -> Tensor:
+        x = np.asarray(x)
+        return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
     def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
         # A Python number would make float64 of bfloat16.
@@ -175,7 +180,7 @@ def _numpy() -> Operations:
         where=where,
         ones_like=np.ones_like,
         cast=lambda x, dtype: x.astype(dtype, copy=False),
-        tensor=np.asarray,
+        tensor=tensor,
         bind=bind,
     )
     return op

@@ -5,6 +5,9 @@ rates, stream keys, optimizer slots. An epoch is one call into the compiled prog
 imported by the process that trains and by nobody else.
 """
 
+# Keras declares no argument types; what pyright infers from its defaults is wrong.
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportOptionalOperand=false
+
 import gc
 import math
 import os

@@ -128,8 +128,8 @@ def _read_array(
     column = (*shape, 1) if len(shape) == 1 else shape
     if found_shape not in (shape, column) or found_type != np.uint8:
         raise InputError(
-            f"'{member}' in {path} must have shape {shape} and type uint8, but it has shape {found_shape} and "
-            f"type {found_type}; {fix}"
+            f"'{member}' in {path} must have shape {shape} and type uint8, but it has shape {found_shape} "
+            f"and type {found_type}; {fix}"
         )
     with archive.open(member) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False).reshape(shape)

@@ -16,6 +16,7 @@ from study.dashboard import (
     KEY,
     KIND,
     NAME_LIMIT,
+    NOTE,
     ChildRun,
     description,
     experiment_tags,
@@ -167,15 +168,16 @@ class MlflowSweep:
         if found is None:
             tags = experiment_tags(self._question)
             return self._client.create_experiment(name, artifact_location=location, tags=tags)
+        experiment = f"the MLflow experiment {name!r} at {uri}"
         if found.lifecycle_stage != "active":
             raise RunError(
-                f"the MLflow experiment {name!r} at {uri} was deleted; bring it back with `mlflow experiments "
-                f"restore --experiment-id {found.experiment_id}`, or use another tracking URI."
+                f"{experiment} was deleted; bring it back with `mlflow experiments restore "
+                f"--experiment-id {found.experiment_id}`, or use another tracking URI."
             )
         if location is not None and found.artifact_location != location:
             raise RunError(
-                f"the MLflow experiment {name!r} at {uri} keeps its artifacts in {found.artifact_location} and this "
-                f"home in {location}: the home was moved, or two homes share the database; move it back, or use "
+                f"{experiment} keeps its artifacts in {found.artifact_location} and this home has them in "
+                f"{location}: the home was moved, or two homes share the database; move it back, or use "
                 "another tracking URI."
             )
         return found.experiment_id

@@ -5,6 +5,9 @@ learning rate before Keras 3), so nothing is left to a default here. The learnin
 of the optimizer; the other constants are fixed for each name.
 """
 
+# Keras declares no argument types; what pyright infers from its defaults is wrong.
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportOptionalOperand=false
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any

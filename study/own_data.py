@@ -162,8 +162,9 @@ def _check_together(name: str, arrays: Mapping[str, np.ndarray]) -> None:
             )
         if images.shape[1:] != train.shape[1:] or images.dtype != train.dtype:
             raise InputError(
-                f"'x_{part}' of the data set {name} must be like 'x_train', of type {train.dtype} with images of "
-                f"shape {train.shape[1:]}, but it is of type {images.dtype} with shape {images.shape[1:]}."
+                f"'x_{part}' of the data set {name} must be like 'x_train', whose images have shape "
+                f"{train.shape[1:]} and type {train.dtype}, but its images have shape {images.shape[1:]} and "
+                f"type {images.dtype}."
             )
         strange = np.setdiff1d(labels, classes)
         if len(strange):

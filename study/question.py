@@ -64,8 +64,10 @@ class Factor:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Build a factor from what `to_json` returned."""
-        levels = values["levels"]
-        return cls(**{**values, "levels": None if levels is None else tuple(levels)})
+        fields = dict(values)
+        if values["levels"] is not None:
+            fields["levels"] = tuple(values["levels"])
+        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,11 +168,8 @@ class Question:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Build a question from what `to_json` returned."""
-        return cls(
-            **{
-                **values,
-                "rivals": tuple(values["rivals"]),
-                "factors": tuple(Factor.from_json(factor) for factor in values["factors"]),
-                "baseline": tuple(values["baseline"].items()),
-            }
-        )
+        fields = dict(values)
+        fields["rivals"] = tuple(values["rivals"])
+        fields["factors"] = tuple(Factor.from_json(factor) for factor in values["factors"])
+        fields["baseline"] = tuple(values["baseline"].items())
+        return cls(**fields)

@@ -177,8 +177,9 @@ class Training:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Build a training from what `to_json` returned."""
-        arguments = tuple(sorted(values["architecture_arguments"].items()))
-        return cls(**{**values, "architecture_arguments": arguments})
+        fields = dict(values)
+        fields["architecture_arguments"] = tuple(sorted(values["architecture_arguments"].items()))
+        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,8 +215,8 @@ class TrainingResult:
     digest: str
     status: Status
     reason: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    curve: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    curve: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     checkpoint_epoch: int | None = None
     seconds: float = 0.0
     build_seconds: float = 0.0
@@ -240,13 +241,10 @@ class TrainingResult:
         cls, values: Mapping[str, Any], curve: Mapping[str, list[float | None]] | None = None
     ) -> Self:
         """Build a result from what `to_json` and `curve_to_json` returned."""
-        return cls(
-            **{
-                **values,
-                "status": Status(values["status"]),
-                "curve": {
-                    name: tuple(math.nan if v is None else v for v in series)
-                    for name, series in (curve or {}).items()
-                },
-            }
-        )
+        fields = dict(values)
+        fields["status"] = Status(values["status"])
+        fields["curve"] = {
+            name: tuple(math.nan if v is None else v for v in series)
+            for name, series in (curve or {}).items()
+        }
+        return cls(**fields)

@@ -9,7 +9,7 @@ that maps to a configuration drawn before is passed over.
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +59,21 @@ def trainings(spec: SweepSpec) -> list[PlannedTraining]:
     ]
 
 
-def in_training_order(planned: list[PlannedTraining]) -> list[list[PlannedTraining]]:
+def in_training_order(
+    planned: list[PlannedTraining], done: Collection[str] = ()
+) -> list[list[PlannedTraining]]:
     """Group trainings by compiled program.
 
     Programs that differ in the activation alone follow each other, so that whole configurations
-    become complete early. The order depends on the trainings alone.
+    become complete early. The order depends on the whole design, so that a resumed sweep goes on in
+    the order of an undisturbed one.
+
+    Parameters
+    ----------
+    planned : list of PlannedTraining
+        The whole design.
+    done : collection of str
+        Digests of trainings to leave out.
 
     Returns
     -------
@@ -79,7 +89,12 @@ def in_training_order(planned: list[PlannedTraining]) -> list[list[PlannedTraini
             getattr(program, name) for name in Program.__dataclass_fields__ if name != "activation"
         )
         families.setdefault(family, []).append(members)
-    return [group for family in families.values() for group in family]
+    left = (
+        [item for item in group if item.training.digest not in done]
+        for family in families.values()
+        for group in family
+    )
+    return [group for group in left if group]
 
 
 def level_at(factor: Factor, u: float) -> Level:

@@ -79,12 +79,13 @@ class Home:
 
         try:
             who = json.loads((self.root / ".lock-holder.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        try:
             with FileLock(self.root / ".lock", timeout=0):
                 return False
         except Timeout:
             return who["sweep"] == name
-        except (OSError, ValueError):
-            return False
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written.

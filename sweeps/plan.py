@@ -7,7 +7,7 @@ themselves are used, and printed.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from statistics import median, stdev
 from typing import Any
@@ -58,6 +58,34 @@ class RowPower:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What is left of a sweep would cost.
+
+    Parameters
+    ----------
+    trainings : int
+        Trainings that are not recorded yet.
+    programs : int
+        Compiled programs of them.
+    members_per_program : tuple of int
+        Smallest, median and largest number of trainings that share a program.
+    seconds : float
+        Estimated wall-clock time.
+    memory_mib : float
+        Estimated peak memory of the training process.
+    basis : str
+        Where the time comes from, in a sentence.
+    """
+
+    trainings: int
+    programs: int
+    members_per_program: tuple[int, int, int]
+    seconds: float
+    memory_mib: float
+    basis: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """What a sweep would do.
 
@@ -69,22 +97,14 @@ class Plan:
         Size of the design; a block is a configuration with a replicate.
     recorded : int
         Trainings that the home holds already.
-    programs : int
-        Compiled programs of what is left.
-    members_per_program : tuple of int
-        Smallest, median and largest number of trainings that share a program.
-    seconds : float
-        Estimated wall-clock time of what is left.
-    memory_mib : float
-        Estimated peak memory of the training process.
-    basis : tuple of str
-        Where the estimates come from, one sentence each.
-    spread : float
-        Standard deviation of a paired difference that `rows` assumes.
+    cost : Cost
+        Of what is left.
+    spread, spread_basis : float, str
+        Standard deviation of a paired difference that `rows` assumes, and where it comes from.
     unit : str
         Unit of the metric.
     rows : tuple of RowPower
-        The headline and each level of each condition factor.
+        The headline and each level of each condition factor; none for `tuned`.
     """
 
     name: str
@@ -95,12 +115,9 @@ class Plan:
     blocks: int
     trainings: int
     recorded: int
-    programs: int
-    members_per_program: tuple[int, int, int]
-    seconds: float
-    memory_mib: float
-    basis: tuple[str, ...]
+    cost: Cost
     spread: float
+    spread_basis: str
     unit: str
     rows: tuple[RowPower, ...]
 
@@ -117,25 +134,15 @@ def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
     engine : str
         Sentence on the engine that will be used.
     """
-    planned = _tuned(spec) if spec.design == "tuned" else design.trainings(spec)
+    planned = planned_trainings(spec)
     path = home.ledger(spec.name)
     record = ledger.read(path, curves=False) if path.exists() else None
     known = {entry.training.digest for entry in record.entries} if record else set[str]()
-    recorded = len(known) if spec.design == "tuned" else sum(i.training.digest in known for i in planned)
-    left = (
-        planned[recorded:]
-        if spec.design == "tuned"
-        else [i for i in planned if i.training.digest not in known]
-    )
-    groups = design.in_training_order(left)
-    sizes = sorted(len(group) for group in groups) or [0]
-    scale, basis = _calibration(home)
+    if spec.design == "tuned":
+        known = {item.training.digest for item in planned[: len(known)]}
     question = spec.question_for_analysis(0, 0)
     spread, spread_basis = _spread(question, record)
-    seconds = scale * sum(
-        build_seconds(group[0].training) + sum(training_seconds(i.training) for i in group)
-        for group in groups
-    )
+    cost = cost_of(planned, known, home)
     return Plan(
         name=spec.name,
         design=spec.design,
@@ -144,15 +151,36 @@ def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
         activations=len(spec.activations),
         blocks=len({item.training.block for item in planned}),
         trainings=len(planned),
-        recorded=recorded,
-        programs=len(groups),
-        members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
-        seconds=seconds + (SECONDS_TO_START if left else 0.0),
-        memory_mib=PROCESS_MIB + max((_memory_mib(i.training) for i in planned), default=0.0),
-        basis=(basis, spread_basis),
+        recorded=len(planned) - cost.trainings,
+        cost=cost,
         spread=spread,
+        spread_basis=spread_basis,
         unit=question.unit,
         rows=() if spec.design == "tuned" else tuple(_rows(spec, question, planned, spread)),
+    )
+
+
+def planned_trainings(spec: SweepSpec) -> list[PlannedTraining]:
+    """Return every training of a spec; for `tuned`, stand-ins for configurations not known yet."""
+    return _tuned(spec) if spec.design == "tuned" else design.trainings(spec)
+
+
+def cost_of(planned: list[PlannedTraining], done: Collection[str], home: Home) -> Cost:
+    """Return the cost of the trainings of `planned` whose digests are not in `done`."""
+    groups = design.in_training_order(planned, done)
+    sizes = sorted(len(group) for group in groups) or [0]
+    scale, basis = _calibration(home)
+    seconds = scale * sum(
+        build_seconds(group[0].training) + sum(training_seconds(item.training) for item in group)
+        for group in groups
+    )
+    return Cost(
+        trainings=sum(sizes),
+        programs=len(groups),
+        members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
+        seconds=seconds + (SECONDS_TO_START if groups else 0.0),
+        memory_mib=PROCESS_MIB + max((_memory_mib(item.training) for item in planned), default=0.0),
+        basis=basis,
     )
 
 

@@ -11,7 +11,7 @@ from sweeps.progress import duration
 
 def render(plan: Plan) -> RenderableType:
     """Return the plan as something that Rich prints."""
-    smallest, middle, largest = plan.members_per_program
+    smallest, middle, largest = plan.cost.members_per_program
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column()
     facts.add_column(overflow="fold")
@@ -24,13 +24,13 @@ def render(plan: Plan) -> RenderableType:
         ("engine", plan.engine),
         (
             "compiled programs",
-            f"{plan.programs}, with {smallest} to {largest} trainings each (median {middle})",
+            f"{plan.cost.programs}, with {smallest} to {largest} trainings each (median {middle})",
         ),
-        ("time", f"about {duration(plan.seconds)}"),
-        ("memory", f"about {plan.memory_mib:,.0f} MiB"),
+        ("time", f"about {duration(plan.cost.seconds)}"),
+        ("memory", f"about {plan.cost.memory_mib:,.0f} MiB"),
     ):
         facts.add_row(Text(name), Text(value))
-    parts: list[RenderableType] = [facts, *(Text(sentence) for sentence in plan.basis)]
+    parts: list[RenderableType] = [facts, Text(plan.cost.basis), Text(plan.spread_basis)]
     if plan.rows:
         rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         rows.add_column("row of the table")

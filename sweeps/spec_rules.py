@@ -68,6 +68,8 @@ def _design(spec: "SweepSpec") -> Mistakes:
     if spec.design == "ofat" and not spec.baseline:
         rule = "is missing; the design ofat needs the level of each factor while another one moves"
         yield broken_rule(("baseline",), f"{rule}; add a table [baseline].")
+    if spec.design == "tuned" and spec.replicates > 1:
+        yield wrong_value(("replicates",), spec.replicates, "the design tuned has no replicates; remove it.")
     if spec.design == "tuned" and spec.tuning is None:
         rule = "is missing; the design tuned needs a budget"
         yield broken_rule(("tuning",), f"{rule}; add a table [tuning] with for example trials = 20.")

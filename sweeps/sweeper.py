@@ -8,7 +8,7 @@ again from there.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +19,8 @@ from study.ledger import Entry, Ledger, Record
 from study.question import Question
 from study.redaction import redact
 from study.tracking import Tracker, check_uri
-from sweeps import design
+from study.training import Configuration, Status
+from sweeps import design, plan
 from sweeps.design import PlannedTraining
 from sweeps.executors import ChildExecutor, Ready
 from sweeps.home import Home
@@ -198,7 +199,7 @@ class _Driver:
             self._monitor.begin(self._question, len(known), missing)
             self._train_tuned(known)
             return
-        groups = design.in_training_order(to_train)
+        groups = design.in_training_order(planned, {e.training.digest for e in known})
         self._monitor.begin(self._question, len(known), len(groups))
         self._train_designed(planned, groups, known)
 
@@ -246,7 +247,7 @@ class _Driver:
     def _take(self, entry: Entry, planned: int) -> None:
         assert self._tracker is not None
         self._done += 1
-        self._failed += entry.result.status != "ok"
+        self._failed += entry.result.status is not Status.OK
         self._tracker.training(entry, planned)
         self._tracker.progress(self._done, self._question.planned_trainings, self._failed)
 
@@ -268,8 +269,6 @@ class _Driver:
 
     def _examples(self) -> list[PlannedTraining]:
         """Return one training of each activation of a `tuned` sweep, to be looked at and not trained."""
-        from study.training import Configuration
-
         levels = {factor.name: design.level_at(factor, 0.0) for factor in self._spec.factor_list}
         configuration = Configuration(index=0, levels=levels)
         return [
@@ -320,12 +319,13 @@ class _Driver:
         )
 
     def _write_down(self, fingerprint: Mapping[str, Any]) -> None:
-        """Store the spec, and open the ledger for what follows."""
-        spec_path = self._home.spec(self._spec.name)
-        spec_path.parent.mkdir(parents=True, exist_ok=True)
-        partial = spec_path.with_suffix(".partial")
-        partial.write_text(self._text, encoding="utf-8")
-        partial.replace(spec_path)
+        """Store the spec and what it was expected to cost, and open the ledger for what follows."""
+        folder = self._home.sweep(self._spec.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._record is None:
+            cost = plan.cost_of(plan.planned_trainings(self._spec), (), self._home)
+            _replace(folder / "plan.json", json.dumps(asdict(cost)))
+        _replace(self._home.spec(self._spec.name), self._text)
         self._ledger = Ledger(self._home.ledger(self._spec.name))
         if self._record is None or fingerprint != self._record.fingerprints[-1]:
             self._ledger.header(fingerprint, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -349,6 +349,13 @@ class _Driver:
             self._tracker.close()
 
 
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
 class _Marker:
     """Says that MLflow and Optuna hold all that the ledger holds, so that nothing need be opened."""
 
@@ -369,4 +376,4 @@ class _Marker:
 
     def write(self) -> None:
         """Write the marker."""
-        self._path.write_text(json.dumps(self._state()), encoding="utf-8")
+        _replace(self._path, json.dumps(self._state()))

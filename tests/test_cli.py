@@ -1,0 +1,119 @@
+"""The door: exit codes, sentences, lightness."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEC = Path(__file__).parent.parent / "sweeps/quickstart.toml"
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mishstudy", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, check=False,
+    )  # fmt: skip
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(' '.join(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+HEAVY = {"tensorflow", "jax", "keras", "torch", "mlflow", "optuna", "seaborn", "sklearn"}
+
+
+def test_the_door_loads_nothing_heavy() -> None:
+    assert not loaded_by("import mishstudy") & (HEAVY | {"numpy", "pandas", "scipy", "pydantic"})
+
+
+@pytest.mark.parametrize("module", ["analysis.criteria", "analysis.exports", "analysis.report", "analysis.frame"])
+def test_the_analysis_loads_no_framework(module: str) -> None:
+    assert not loaded_by(f"import {module}") & HEAVY
+
+
+@pytest.mark.parametrize("module", ["sweeps.sweeper", "sweeps.plan", "sweeps.spec", "study.tracking", "study.ledger"])
+def test_the_driver_loads_no_framework(module: str) -> None:
+    assert not loaded_by(f"import {module}") & (HEAVY - {"optuna", "mlflow"})
+
+
+def test_our_package_is_the_one_named_sweeps() -> None:
+    import sweeps
+
+    assert Path(sweeps.__file__ or "").parent == SPEC.parent
+
+
+COMMANDS = ["sweep", "plan", "status", "table", "report", "ui", "doctor", "data list", "data fetch"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_a_sentence_and_an_example(command: str) -> None:
+    done = run(*command.split(), "--help")
+    assert done.returncode == 0
+    assert f"Example: mishstudy {command}" in done.stdout
+    assert "--home" in done.stdout or command.startswith("data")
+
+
+BAD_INPUT = [
+    (["sweep", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
+    (["plan", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
+    (["sweep", SPEC, "--engine", "population"], "the population engine is not part of this release"),
+    (["sweep", SPEC, "--engine", "fast"], "--engine takes auto or fit, and 'fast' was given; use auto or fit."),
+    (["sweep", SPEC, "--tracking-uri", "./mlruns"], "MLflow's file store is not supported"),
+    (["sweep", SPEC, "--tracking-uri", "ftp://u:secret@h/x"], "has an unknown scheme"),
+    (["sweep", SPEC, "--storage", "nonsense"], "must be a database URL that can be opened"),
+    (["sweep", SPEC, "--storage", "postgresql://u:secret@h/x"], "must be a database URL that can be opened"),
+    (["sweep", SPEC, "--home", "/dev/null/runs"], "must be a folder that can be written"),
+    (["status", "nothing"], "there is no sweep 'nothing' in the home"),
+    (["table", "nothing"], "there is no sweep 'nothing' in the home"),
+    (["table", "../etc"], "there is no sweep '../etc' in the home"),
+    (["table", "nothing", "--format", "pdf"], "--format takes md, csv, json, latex, html, and 'pdf' was given"),
+    (["report", "nothing", "--out", "x.html"], "there is no sweep 'nothing' in the home"),
+    (["ui"], "holds no sweep to show"),
+    (["data", "fetch", "mnist"], "data fetch needs a folder"),
+    (["data", "fetch", "minst", "--data", "."], "mnist"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD_INPUT, ids=lambda value: " ".join(map(str, value))[:40])
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    arguments: list[object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MISHSTUDY_DATA", raising=False)
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("mishstudy: ")
+    assert not list(tmp_path.rglob("ledger.jsonl"))
+
+
+def test_unknown_options_are_refused() -> None:
+    done = run("sweep", SPEC, "--enigne", "fit")
+    assert done.returncode == 2
+    assert "No such option" in done.stderr
+
+
+def test_status_of_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
+    done = run("status", "--home", tmp_path)
+    assert done.returncode == 0
+    assert "holds no sweep yet; run `mishstudy sweep SPEC`" in " ".join(done.stdout.split())
+
+
+def test_plan_trains_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    done = run("plan", SPEC, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["trainings"] == plan["blocks"] * plan["activations"] == plan["cost"]["trainings"]
+    assert plan["recorded"] == 0
+    assert plan["cost"]["programs"] * plan["cost"]["members_per_program"][0] <= plan["trainings"]
+    headline, *rows = plan["rows"]
+    assert headline["configurations"] == plan["configurations"]
+    assert all(row["detectable"] > headline["detectable"] for row in rows)
+    assert not list(tmp_path.iterdir())
+    for line in ("compiled programs", "detects (80 % power", "No timings in this home yet"):
+        assert line in " ".join(run("plan", SPEC, cwd=tmp_path).stdout.split())
