@@ -316,7 +316,7 @@ def _criteria(record: "Record") -> "CriteriaTable":
     from analysis.criteria import criteria_table
     from analysis.frame import runs_frame
 
-    return criteria_table(runs_frame(record), record.question, mixed=record.mixed)
+    return criteria_table(runs_frame(record), record.question, mixed=record.mixed, chance=record.chance)
 
 
 def _report(home: "Home", record: "Record") -> str:

@@ -91,6 +91,22 @@ class Dataset:
     test: Cut
     digest: str
 
+    def guess(self) -> dict[str, float]:
+        """Return what a network scores that learned nothing but how frequent the classes are.
+
+        Returns
+        -------
+        dict of str to float
+            `accuracy`: the share of the most frequent class in the train cut, in points; `loss`: the
+            entropy of the classes there, in nats.
+        """
+        shares = np.bincount(self.train.y) / len(self.train.y)
+        shares = shares[shares > 0]
+        return {
+            "accuracy": round(100.0 * float(shares.max()), 6),
+            "loss": round(-float(shares @ np.log(shares)), 6),
+        }
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:

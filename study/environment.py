@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def fingerprint(
-    *, engine: str, device: str, threads: int, jit: bool, own: Mapping[str, str], data: str
+    *, engine: str, device: str, threads: int, jit: bool, own: Mapping[str, str], data: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the fingerprint of this environment as plain JSON values.
 
@@ -50,8 +50,8 @@ def fingerprint(
         Whether XLA compiles the programs.
     own : dict of str to str
         The user's own functions (`package.module:function`) and the digests of their sources.
-    data : str
-        Digest of the contents of the data set.
+    data : dict
+        `digest` of the contents of the data set, and `guess`: what guessing scores on it.
     """
     return {
         "python": platform.python_version(),
@@ -63,7 +63,7 @@ def fingerprint(
         "jit": jit,
         "versions": versions(),
         "own": dict(sorted(own.items())),
-        "data": data,
+        "data": dict(data),
     }
 
 

@@ -504,8 +504,8 @@ def _scheme(initializer: Any, where: str) -> initializers.Scheme | None:
             if centre == 0:
                 return scheme
     raise InputError(
-        f"the initial value of {where} comes from {type(initializer).__name__}, which the shared streams cannot "
-        "draw; use one of Keras' ten named initializers, zeros, ones or a constant, centred on 0."
+        f"the initial value of {where} comes from {type(initializer).__name__}, which the shared streams "
+        "cannot draw; use one of Keras' ten named initializers, zeros, ones or a constant, centred on 0."
     )
 
 

@@ -88,6 +88,7 @@ class Penalty(keras.regularizers.Regularizer):
         self.rates = rates
 
     def __call__(self, x: Any) -> Any:
+        """Return the penalty of one kernel, a scalar."""
         return self.rates.l1 * ops.sum(ops.abs(x)) + self.rates.l2 * ops.sum(ops.square(x))
 
 
@@ -99,6 +100,7 @@ class FromTraining(keras.initializers.Initializer):
     """
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Return zeros."""
         return ops.zeros(shape, dtype=dtype)
 
 
@@ -122,7 +124,7 @@ def dense(units: int, rates: Rates) -> keras.layers.Dense:
 
 
 def convolution(filters: int, size: int, rates: Rates) -> keras.layers.Conv2D:
-    """Return a hidden convolution that keeps height and width, with the training's initializer and penalty."""
+    """Return a hidden convolution that keeps height and width; kernel as in `dense`."""
     return keras.layers.Conv2D(
         filters, size, padding="same", kernel_initializer=FromTraining(), kernel_regularizer=Penalty(rates)
     )

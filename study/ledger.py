@@ -72,6 +72,14 @@ class Record:
         """Whether results come from more than one environment."""
         return len(self.fingerprints) > 1
 
+    @property
+    def chance(self) -> float | None:
+        """Value of the question's metric from guessing, in its unit; None where nothing is recorded."""
+        if not self.fingerprints:
+            return None
+        kind = self.question.metric.rpartition("_")[2]
+        return self.fingerprints[0]["data"]["guess"][kind]
+
 
 def encode(value: Any) -> bytes:
     """Return one line: checksum, canonical JSON, newline."""

@@ -234,7 +234,10 @@ class TrainingResult:
 
     def curve_to_json(self) -> dict[str, list[float | None]]:
         """Return the curve as plain JSON values; a value that is not finite becomes None."""
-        return {name: [v if math.isfinite(v) else None for v in values] for name, values in self.curve.items()}
+        return {
+            name: [value if math.isfinite(value) else None for value in values]
+            for name, values in self.curve.items()
+        }
 
     @classmethod
     def from_json(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from study.errors import InputError
 from study.programs import Program, program_of
 from study.question import Factor
 from study.training import Configuration, Level, Training
@@ -142,7 +143,11 @@ def _paired(spec: SweepSpec) -> list[dict[str, Level]]:
                 ]
         doublings += 1
         if doublings > _MOST_DOUBLINGS:
-            raise AssertionError(f"a checked spec has too few distinct configurations: {len(distinct)}")
+            raise InputError(
+                f"the factors must have room for {spec.configurations} different configurations, and a search "
+                f"of 2^{_MOST_DOUBLINGS} rows gave {len(distinct)} (ranges are rounded to four digits); "
+                "widen a range, or lower 'configurations'."
+            )
 
 
 def _ofat(spec: SweepSpec) -> Iterator[dict[str, Level]]:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -32,7 +32,7 @@ class Ready:
 
     device: str
     jit: bool
-    data: str
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ class ChildExecutor:
         if isinstance(answer, Ready):
             return answer
         raise RunError(
-            f"the training process died while it started ({self._ending()}); {self._arguments[-1]} has its last words."
+            f"the training process died while it started ({self._ending()}); "
+            f"{self._arguments[-1]} has its last words."
         )
 
     def check(self, trainings: Sequence[Training]) -> None:
@@ -228,7 +229,8 @@ def _serve(
         device = module.configure(threads)
         engine = module.FitEngine(data)
         loaded = engine.load(dataset, train_size)
-        connection.send(Ready(device=device, jit=module.JIT_COMPILE, data=loaded.digest))
+        data_set = {"digest": loaded.digest, "guess": loaded.guess()}
+        connection.send(Ready(device=device, jit=module.JIT_COMPILE, data=data_set))
         while True:
             task, trainings = connection.recv()
             for result in engine.train(trainings) if task == "train" else engine.check(trainings):

@@ -237,9 +237,9 @@ def _calibration(home: Home) -> tuple[float, str]:
     if len(ratios) >= 10:
         return median(ratios), f"Times are scaled by {len(ratios)} trainings in this home."
     return 1.0, (
-        f"No timings in this home yet, so times are assumed: {SECONDS_PER_LAYER_STEP * 1e3:g} ms per layer and "
-        f"step, {FLOPS / 1e9:g} GFLOP/s, {SECONDS_TO_BUILD:g} s + {SECONDS_TO_BUILD_A_LAYER:g} s per layer for each "
-        "program."
+        f"No timings in this home yet, so times are assumed: {SECONDS_PER_LAYER_STEP * 1e3:g} ms per layer "
+        f"and step, {FLOPS / 1e9:g} GFLOP/s, {SECONDS_TO_BUILD:g} s + {SECONDS_TO_BUILD_A_LAYER:g} s per "
+        "layer for each program."
     )
 
 

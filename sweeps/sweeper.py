@@ -313,8 +313,8 @@ class _Driver:
             return
         lines = environment.differences(self._record.fingerprints[-1], fingerprint)
         raise InputError(
-            f"all results of a sweep come from one environment, and this one differs from that of the results in "
-            f"{self._home.ledger(self._spec.name)}; go back to it, give the sweep another name, or add "
+            "all results of a sweep come from one environment, and this one differs from that of the results "
+            f"in {self._home.ledger(self._spec.name)}; go back to it, give the sweep another name, or add "
             "--accept-mixed, which the table will then say:\n  " + "\n  ".join(lines)
         )
 

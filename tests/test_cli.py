@@ -30,12 +30,16 @@ def test_the_door_loads_nothing_heavy() -> None:
     assert not loaded_by("import mishstudy") & (HEAVY | {"numpy", "pandas", "scipy", "pydantic"})
 
 
-@pytest.mark.parametrize("module", ["analysis.criteria", "analysis.exports", "analysis.report", "analysis.frame"])
+@pytest.mark.parametrize(
+    "module", ["analysis.criteria", "analysis.exports", "analysis.report", "analysis.frame"]
+)
 def test_the_analysis_loads_no_framework(module: str) -> None:
     assert not loaded_by(f"import {module}") & HEAVY
 
 
-@pytest.mark.parametrize("module", ["sweeps.sweeper", "sweeps.plan", "sweeps.spec", "study.tracking", "study.ledger"])
+@pytest.mark.parametrize(
+    "module", ["sweeps.sweeper", "sweeps.plan", "sweeps.spec", "study.tracking", "study.ledger"]
+)
 def test_the_driver_loads_no_framework(module: str) -> None:
     assert not loaded_by(f"import {module}") & (HEAVY - {"optuna", "mlflow"})
 
@@ -61,7 +65,7 @@ BAD_INPUT = [
     (["sweep", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
     (["plan", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
     (["sweep", SPEC, "--engine", "population"], "the population engine is not part of this release"),
-    (["sweep", SPEC, "--engine", "fast"], "--engine takes auto or fit, and 'fast' was given; use auto or fit."),
+    (["sweep", SPEC, "--engine", "fast"], "--engine takes auto or fit, and 'fast' was given"),
     (["sweep", SPEC, "--tracking-uri", "./mlruns"], "MLflow's file store is not supported"),
     (["sweep", SPEC, "--tracking-uri", "ftp://u:secret@h/x"], "has an unknown scheme"),
     (["sweep", SPEC, "--storage", "nonsense"], "must be a database URL that can be opened"),
@@ -70,7 +74,7 @@ BAD_INPUT = [
     (["status", "nothing"], "there is no sweep 'nothing' in the home"),
     (["table", "nothing"], "there is no sweep 'nothing' in the home"),
     (["table", "../etc"], "there is no sweep '../etc' in the home"),
-    (["table", "nothing", "--format", "pdf"], "--format takes md, csv, json, latex, html, and 'pdf' was given"),
+    (["table", "nothing", "--format", "pdf"], "--format takes md, csv, json, latex, html"),
     (["report", "nothing", "--out", "x.html"], "there is no sweep 'nothing' in the home"),
     (["ui"], "holds no sweep to show"),
     (["data", "fetch", "mnist"], "data fetch needs a folder"),

@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,17 +15,20 @@ from study.optimizers import OPTIMIZERS
 from study.programs import program_of
 from study.training import Status, Training, TrainingResult
 
+if TYPE_CHECKING:
+    from study.fit import FitEngine
+
 replace = dataclasses.replace
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator["FitEngine"]:  # noqa: F821  imported late: TensorFlow is slow to load
+def engine() -> "FitEngine":
     from study.fit import FitEngine
 
-    yield FitEngine()
+    return FitEngine()
 
 
-def train(engine: "FitEngine", *trainings: Training) -> list[TrainingResult]:  # noqa: F821
+def train(engine: "FitEngine", *trainings: Training) -> list[TrainingResult]:
     return list(engine.train(trainings))
 
 
@@ -33,7 +36,7 @@ def timeless(result: TrainingResult) -> TrainingResult:
     return replace(result, seconds=0.0, build_seconds=0.0, examples_per_second=0.0, peak_memory_mib=0.0)
 
 
-def test_learns_digits(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_learns_digits(engine: "FitEngine", training: Training) -> None:
     (result,) = train(engine, replace(training, train_size=None, epochs=12))
     assert result.status is Status.OK
     assert result.metrics["test_accuracy"] > 93.0
@@ -47,7 +50,7 @@ def test_learns_digits(engine: "FitEngine", training: Training) -> None:  # noqa
     assert result.peak_memory_mib > 100
 
 
-def test_a_training_does_not_depend_on_what_ran_before(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_a_training_does_not_depend_on_what_ran_before(engine: "FitEngine", training: Training) -> None:
     first = replace(training, dropout=0.2, regularizer="l2", regularizer_strength=1e-3, optimizer="nadam")
     others = [
         replace(first, replicate=1, learning_rate=0.05),
@@ -60,7 +63,7 @@ def test_a_training_does_not_depend_on_what_ran_before(engine: "FitEngine", trai
     assert timeless(again) == timeless(alone)
 
 
-def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> None:
     trainings = [
         training,
         replace(training, learning_rate=0.1, dropout=0.3, initializer="he_normal"),
@@ -73,7 +76,7 @@ def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> No
     assert engine._compiled.model.traces == 1
 
 
-def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Training) -> None:
     """The whole path against an independent implementation: weights, order, mask, loss, SGD."""
     chosen = replace(
         training, activation="tanh", optimizer="sgd", learning_rate=0.5, dropout=0.25, epochs=2,
@@ -111,7 +114,7 @@ def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Traini
     np.testing.assert_allclose(result.curve["train_loss"], expected, rtol=2e-5)
 
 
-def test_activations_of_a_block_share_weights_and_order(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_activations_of_a_block_share_weights_and_order(engine: "FitEngine", training: Training) -> None:
     """With a rate of 0 nothing is learned, so the networks must still be the initial ones."""
     frozen = replace(training, optimizer="sgd", learning_rate=0.0, epochs=1)
     weights = []
@@ -143,7 +146,7 @@ def test_activations_of_a_block_share_weights_and_order(engine: "FitEngine", tra
 def test_each_setting_changes_the_training_and_is_repeatable(
     engine: "FitEngine",
     training: Training,
-    change: dict[str, object],  # noqa: F821
+    change: dict[str, object],
 ) -> None:
     changed = replace(training, **change)  # type: ignore[arg-type]
     plain, first, second = train(engine, training, changed, changed)
@@ -153,7 +156,7 @@ def test_each_setting_changes_the_training_and_is_repeatable(
         assert first.metrics != plain.metrics
 
 
-def test_best_checkpoint_scores_the_best_validation_epoch(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_best_checkpoint_scores_the_best_validation_epoch(engine: "FitEngine", training: Training) -> None:
     (result,) = train(engine, replace(training, checkpoint="best", epochs=12, learning_rate=0.05))
     accuracies = result.curve["validation_accuracy"]
     assert result.checkpoint_epoch == 1 + accuracies.index(max(accuracies))
@@ -161,14 +164,14 @@ def test_best_checkpoint_scores_the_best_validation_epoch(engine: "FitEngine", t
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-def test_every_optimizer_trains(engine: "FitEngine", training: Training, optimizer: str) -> None:  # noqa: F821
+def test_every_optimizer_trains(engine: "FitEngine", training: Training, optimizer: str) -> None:
     base = OPTIMIZERS[optimizer].learning_rate
     (result,) = train(engine, replace(training, optimizer=optimizer, learning_rate=3 * base))
     assert result.status is Status.OK
     assert result.curve["train_loss"][-1] < result.curve["train_loss"][0]
 
 
-def test_numbers_that_overflow_are_a_divergence(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_numbers_that_overflow_are_a_divergence(engine: "FitEngine", training: Training) -> None:
     (result,) = train(engine, replace(training, optimizer="sgd", learning_rate=1e10, epochs=20))
     assert result.status is Status.DIVERGED
     assert result.reason == "loss or weights not finite in epoch 1"
@@ -180,7 +183,7 @@ def test_numbers_that_overflow_are_a_divergence(engine: "FitEngine", training: T
 
 def test_an_exploded_loss_at_chance_is_a_divergence_after_two_epochs(
     engine: "FitEngine",
-    training: Training,  # noqa: F821
+    training: Training,
 ) -> None:
     chosen = replace(training, activation="softsign", optimizer="sgd", learning_rate=300.0, epochs=20)
     (result,) = train(engine, chosen)
@@ -189,7 +192,7 @@ def test_an_exploded_loss_at_chance_is_a_divergence_after_two_epochs(
     assert len(result.curve["train_loss"]) < 20
 
 
-def test_a_net_that_stays_at_chance_is_ok(engine: "FitEngine", training: Training) -> None:  # noqa: F821
+def test_a_net_that_stays_at_chance_is_ok(engine: "FitEngine", training: Training) -> None:
     (result,) = train(engine, replace(training, optimizer="sgd", learning_rate=1e-9))
     assert result.status is Status.OK
     assert result.metrics["test_accuracy"] < 35.0
@@ -248,7 +251,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_own_activation_and_architecture_train(
     engine: "FitEngine",
     training: Training,
-    own_module: str,  # noqa: F821
+    own_module: str,
 ) -> None:
     own = replace(
         training, activation=f"{own_module}:cubic", architecture=f"{own_module}:net",
@@ -277,7 +280,7 @@ def test_unusable_own_functions_are_one_sentence(
     training: Training,
     own_module: str,
     change: dict[str, str],
-    sentence: str,  # noqa: F821
+    sentence: str,
 ) -> None:
     arguments = (
         (("depth", 2), ("width", 8)) if change.get("architecture") == "own_parts:net" else (("width", 8),)

@@ -60,7 +60,7 @@ def reference_radam(gradients: list[np.ndarray], x: np.ndarray, rate: float) -> 
         m_hat = m / (1 - beta_1**t)
         rho = rho_inf - 2 * t * beta_2**t / (1 - beta_2**t)
         if rho > 4:
-            length = np.sqrt((1 - beta_2**t)) / (np.sqrt(v) + epsilon * np.sqrt(1 - beta_2**t))
+            length = np.sqrt(1 - beta_2**t) / (np.sqrt(v) + epsilon * np.sqrt(1 - beta_2**t))
             r = np.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
             x = x - rate * r * m_hat * length
         else:

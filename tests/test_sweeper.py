@@ -60,6 +60,12 @@ def run(*arguments: object, code: int = 0, **environment: str) -> subprocess.Com
     return done
 
 
+def start(spec: Path, home: Path) -> subprocess.Popen[bytes]:
+    """Start a sweep and return its driver."""
+    arguments = command("sweep", spec, "--home", home)
+    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def timeless(path: Path) -> list[object]:
     """Return the lines of a ledger without what is timed."""
     lines = [json.loads(line.partition(" ")[2]) for line in path.read_text().splitlines()]
@@ -106,9 +112,7 @@ def test_killed_at_any_moment_and_started_again_ends_the_same(
 ) -> None:
     """SIGKILL the driver once `recorded` trainings are in the ledger, then start it again."""
     spec, path = write_spec(tmp_path), tmp_path / "home/small/ledger.jsonl"
-    driver = subprocess.Popen(
-        command("sweep", spec, "--home", tmp_path / "home"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    driver = start(spec, tmp_path / "home")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and driver.poll() is None:
         if path.exists() and path.read_bytes().count(b'"kind":"training"') >= recorded:
@@ -144,9 +148,7 @@ def test_the_training_process_is_replaced_when_it_dies(undisturbed: Path, tmp_pa
     import psutil
 
     spec, path = write_spec(tmp_path), tmp_path / "home/small/ledger.jsonl"
-    driver = subprocess.Popen(
-        command("sweep", spec, "--home", tmp_path / "home"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    driver = start(spec, tmp_path / "home")
     while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= 2):
         time.sleep(0.01)
         assert driver.poll() is None
@@ -161,9 +163,7 @@ def test_the_training_process_dies_with_the_driver(tmp_path: Path) -> None:
     import psutil
 
     spec = write_spec(tmp_path, configurations=200)
-    driver = subprocess.Popen(
-        command("sweep", spec, "--home", tmp_path / "home"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    driver = start(spec, tmp_path / "home")
     path = tmp_path / "home/small/ledger.jsonl"
     while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= 1):
         time.sleep(0.05)
@@ -325,7 +325,9 @@ def test_optuna_is_told_the_paired_difference(undisturbed: Path) -> None:
     for trial in trials:
         mine = [e for e in entries if e.configuration.index == trial.user_attrs["row"]]
         assert dict(mine[0].configuration.levels) == trial.params
-        value = {(e.training.activation, e.training.replicate): e.result.metrics["test_accuracy"] for e in mine}
+        value = {
+            (e.training.activation, e.training.replicate): e.result.metrics["test_accuracy"] for e in mine
+        }
         seeds = {replicate for _, replicate in value}
         expected = sum(value["mish", r] - value["relu", r] for r in seeds) / len(seeds)
         assert trial.value == pytest.approx(expected)

@@ -128,7 +128,7 @@ def _build_own(
     network = function(input_shape, classes, activation, **arguments)
     if not isinstance(network, keras.Model):
         raise InputError(
-            f"{program.architecture} returned {type(network).__name__}; an architecture returns a keras.Model."
+            f"{program.architecture} must return a keras.Model, and it returned a {type(network).__name__}."
         )
     if tuple(network.output_shape) != (None, classes):
         raise InputError(
