@@ -144,8 +144,8 @@ def _paired(spec: SweepSpec) -> list[dict[str, Level]]:
         doublings += 1
         if doublings > _MOST_DOUBLINGS:
             raise InputError(
-                f"the factors must have room for {spec.configurations} different configurations, and a search "
-                f"of 2^{_MOST_DOUBLINGS} rows gave {len(distinct)} (ranges are rounded to four digits); "
+                f"the factors must have room for {spec.configurations} different configurations and have"
+                f" {len(distinct)} in 2^{_MOST_DOUBLINGS} rows, as ranges are rounded to four digits; "
                 "widen a range, or lower 'configurations'."
             )
 

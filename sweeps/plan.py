@@ -17,16 +17,17 @@ from study.architectures import ARCHITECTURES
 from study.datasets import DATASETS
 from study.ledger import Entry, Record
 from study.question import Factor, Question
-from study.training import Configuration, Level, Status, Training
+from study.training import Configuration, Status, Training
 from sweeps import design
 from sweeps.design import PlannedTraining
 from sweeps.home import Home
 from sweeps.spec import SweepSpec
 
-SECONDS_PER_LAYER_STEP = 0.00012
-FLOPS = 2e10
-SECONDS_TO_BUILD = 0.5
-SECONDS_TO_BUILD_A_LAYER = 0.15
+SECONDS_PER_EPOCH = 0.003
+SECONDS_PER_LAYER_STEP = 0.00006
+FLOPS = 8e10
+SECONDS_TO_BUILD = 0.4
+SECONDS_TO_BUILD_A_LAYER = 0.2
 SECONDS_TO_START = 8.0
 PROCESS_MIB = 900.0
 """Measured on 2 cores of a cloud machine, TensorFlow 2.21, 2026-11-24, with
@@ -169,9 +170,10 @@ def cost_of(planned: list[PlannedTraining], done: Collection[str], home: Home) -
     """Return the cost of the trainings of `planned` whose digests are not in `done`."""
     groups = design.in_training_order(planned, done)
     sizes = sorted(len(group) for group in groups) or [0]
-    scale, basis = _calibration(home)
-    seconds = scale * sum(
-        build_seconds(group[0].training) + sum(training_seconds(item.training) for item in group)
+    training_scale, build_scale, basis = _calibration(home)
+    seconds = sum(
+        build_scale * build_seconds(group[0].training)
+        + training_scale * sum(training_seconds(item.training) for item in group)
         for group in groups
     )
     return Cost(
@@ -186,11 +188,18 @@ def cost_of(planned: list[PlannedTraining], done: Collection[str], home: Home) -
 
 def training_seconds(training: Training) -> float:
     """Return the assumed time of one training, without building its program."""
-    images = _images(training)
-    steps = training.epochs * (images // training.batch_size)
-    depth, parameters = _size(training)
-    arithmetic = 6.0 * parameters * training.batch_size / FLOPS
-    return steps * (depth * SECONDS_PER_LAYER_STEP + arithmetic)
+    step = _size(training)[0] * SECONDS_PER_LAYER_STEP + arithmetic_of(training) / FLOPS
+    return training.epochs * SECONDS_PER_EPOCH + steps_of(training) * step
+
+
+def steps_of(training: Training) -> int:
+    """Return the number of steps of a training."""
+    return training.epochs * (_images(training) // training.batch_size)
+
+
+def arithmetic_of(training: Training) -> float:
+    """Return the floating point operations of one step: forward, and backward to inputs and weights."""
+    return 6.0 * _size(training)[1] * training.batch_size
 
 
 def build_seconds(training: Training) -> float:
@@ -226,20 +235,27 @@ def _memory_mib(training: Training) -> float:
     return (3 * images * pixels * 4 + 8 * 4 * _size(training)[1]) / 2**20
 
 
-def _calibration(home: Home) -> tuple[float, str]:
-    """Return actual over assumed time of the trainings in this home, and a sentence about it."""
-    ratios = [
-        entry.result.seconds / training_seconds(entry.training)
+def _calibration(home: Home) -> tuple[float, float, str]:
+    """Return actual over assumed time in this home, of a training and of a build, and a sentence about it."""
+    done = [
+        entry
         for name in home.sweeps()
         for entry in ledger.read(home.ledger(name), curves=False).entries
-        if entry.result.status is Status.OK and entry.result.seconds > 0
+        if entry.result.status is Status.OK
     ]
-    if len(ratios) >= 10:
-        return median(ratios), f"Times are scaled by {len(ratios)} trainings in this home."
-    return 1.0, (
-        f"No timings in this home yet, so times are assumed: {SECONDS_PER_LAYER_STEP * 1e3:g} ms per layer "
-        f"and step, {FLOPS / 1e9:g} GFLOP/s, {SECONDS_TO_BUILD:g} s + {SECONDS_TO_BUILD_A_LAYER:g} s per "
-        "layer for each program."
+    if len(done) >= 10:
+        trained = median(entry.result.seconds / training_seconds(entry.training) for entry in done)
+        builds = [entry for entry in done if entry.result.build_seconds > 0]
+        built = median(entry.result.build_seconds / build_seconds(entry.training) for entry in builds)
+        return trained, built, f"Times are scaled by {len(done)} trainings in this home."
+    return (
+        1.0,
+        1.0,
+        (
+            f"No timings in this home yet, so times are assumed: {SECONDS_PER_EPOCH * 1e3:g} ms an epoch, "
+            f"{SECONDS_PER_LAYER_STEP * 1e3:g} ms a layer of a step, {FLOPS / 1e9:g} GFLOP/s; "
+            f"{SECONDS_TO_BUILD:g} s a program and {SECONDS_TO_BUILD_A_LAYER:g} s for each of its layers."
+        ),
     )
 
 
@@ -283,29 +299,18 @@ def _rows(
     yield _row("all configurations", "", len(configurations) * per_unit, spread)
     for factor in question.conditions:
         counts = Counter(
-            _label(factor, configuration) for configuration in _moved(spec, factor, configurations)
+            _label(factor, configuration) for configuration in _moved(question, factor, configurations)
         )
         for label in sorted(counts, key=lambda text: _place(factor, text)):
             yield _row(factor.name, label, counts[label] * per_unit, spread)
 
 
 def _moved(
-    spec: SweepSpec, factor: Factor, configurations: Iterable[Configuration]
+    question: Question, factor: Factor, configurations: Iterable[Configuration]
 ) -> Iterable[Configuration]:
-    """Return the configurations that a row of `factor` rests on: all, or those where it alone moves."""
-    if spec.design != "ofat":
-        return configurations
-    baseline = dict(question_baseline(spec))
-    return [
-        c
-        for c in configurations
-        if all(c.levels[name] == baseline[name] for name in baseline if name != factor.name)
-    ]
-
-
-def question_baseline(spec: SweepSpec) -> tuple[tuple[str, Level], ...]:
-    """Return the baseline of an `ofat` spec."""
-    return spec.question_for_analysis(0, 0).baseline
+    """Return what a row of `factor` rests on: everything, or with a baseline where it alone moves."""
+    others = [(name, level) for name, level in question.baseline if name != factor.name]
+    return [c for c in configurations if all(c.levels[name] == level for name, level in others)]
 
 
 def _label(factor: Factor, configuration: Configuration) -> str:
