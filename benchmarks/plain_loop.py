@@ -9,6 +9,9 @@ Each side is a process of its own, timed as a whole; `--repeats` runs them in tu
 pair. Prints Markdown.
 """
 
+# Keras and MLflow declare no argument types; what pyright infers from their defaults is wrong.
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportPrivateImportUsage=false
+
 import argparse
 import os
 import subprocess

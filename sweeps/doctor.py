@@ -132,9 +132,11 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
 
 
 def _data(folder: Path | None) -> Iterator[Finding]:
-    for name in datasets.DATASETS:
-        found = datasets.verify(name, folder)
-        yield Finding(f"data set {name}", found.checksum != "different", found.sentence)
+    found = [datasets.verify(name, folder) for name in datasets.DATASETS]
+    # One file may be sound under one of two names: the repaired copy of CIFAR-10.
+    sound = {one.path for one in found if one.checksum != "different"}
+    for one in found:
+        yield Finding(f"data set {one.name}", one.checksum != "different" or one.path in sound, one.sentence)
 
 
 def render(findings: list[Finding]) -> RenderableType:

@@ -12,6 +12,7 @@ from sweeps.progress import duration
 def render(plan: Plan) -> RenderableType:
     """Return the plan as something that Rich prints."""
     smallest, middle, largest = plan.cost.members_per_program
+    programs = f"{plan.cost.programs}, with {smallest} to {largest} trainings each (median {middle})"
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column()
     facts.add_column(overflow="fold")
@@ -22,10 +23,7 @@ def render(plan: Plan) -> RenderableType:
         ("blocks", f"{plan.blocks} (a configuration with one seed)"),
         ("trainings", f"{plan.trainings}, of which {plan.recorded} are recorded"),
         ("engine", plan.engine),
-        (
-            "compiled programs",
-            f"{plan.cost.programs}, with {smallest} to {largest} trainings each (median {middle})",
-        ),
+        ("compiled programs", programs if plan.cost.programs else "none left to compile"),
         ("time", f"about {duration(plan.cost.seconds)}"),
         ("memory", f"about {plan.cost.memory_mib:,.0f} MiB"),
     ):

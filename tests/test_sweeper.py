@@ -332,3 +332,30 @@ def test_optuna_is_told_the_paired_difference(undisturbed: Path) -> None:
         expected = sum(value["mish", r] - value["relu", r] for r in seeds) / len(seeds)
         assert trial.value == pytest.approx(expected)
         assert trial.user_attrs["failed mish"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> None:
+    spec = Path(__file__).parent.parent / "sweeps/quickstart.toml"
+    homes = {name: tmp_path / name for name in ("undisturbed", "killed")}
+    run("sweep", spec, "--home", homes["undisturbed"])
+    path = homes["killed"] / "quickstart/ledger.jsonl"
+    kept = b""
+    for recorded in (1, 40, 90, 91, 188):
+        driver = start(spec, homes["killed"])
+        while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= recorded):
+            time.sleep(0.02)
+            assert driver.poll() is None
+        driver.kill()
+        driver.wait()
+        now = path.read_bytes()
+        kept, before = now[: now.rfind(b"\n") + 1], kept
+        assert kept.startswith(before)
+    run("sweep", spec, "--home", homes["killed"])
+    assert path.read_bytes().startswith(kept)
+    assert timeless(path) == timeless(homes["undisturbed"] / "quickstart/ledger.jsonl")
+    tables = {
+        run("table", "quickstart", "--home", home, "--format", "json").stdout for home in homes.values()
+    }
+    assert len(tables) == 1
