@@ -157,9 +157,9 @@ def _check(training: Training, dataset: datasets.Dataset) -> None:
             f"shape; on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
         )
     with _blamed_on(training.architecture):
-        network = architectures.build(
-            program_of(training), card.input_shape, card.classes, activation, Rates()
-        )
+        program = program_of(training)
+        rates = Rates(dropping=program.dropping)
+        network = architectures.build(program, card.input_shape, card.classes, activation, rates)
         logits = np.asarray(network(dataset.validation.x[:32], training=False))
     _schemes(network)
     if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
@@ -272,7 +272,7 @@ class CompiledProgram:
     def __init__(self, program: Program, dataset: datasets.Dataset) -> None:
         self.program = program
         self.dataset = dataset
-        self.rates = Rates()
+        self.rates = Rates(dropping=program.dropping)
         activation = activations.get(program.activation)
         card = dataset.card
         network = architectures.build(program, card.input_shape, card.classes, activation, self.rates)

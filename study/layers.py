@@ -24,10 +24,17 @@ class Rates(keras.layers.Layer):
 
     Variables, none of them trainable: `dropout` (float32), `l1`, `l2` (float32), `dropout_key`
     (uint32, shape (2,)), `step` (uint32, the number of training steps so far).
+
+    Parameters
+    ----------
+    dropping : bool
+        Whether the network drops units at all; without it no masks are drawn, which gives the same
+        numbers as a rate of 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, dropping: bool = True) -> None:
         super().__init__(name="rates")
+        self.dropping = dropping
         self.dropout = self._number("dropout")
         self.l1 = self._number("l1")
         self.l2 = self._number("l2")
@@ -79,6 +86,11 @@ class Dropout(keras.layers.Layer):
         """Return the shape and dtype of the inputs."""
         del training
         return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
+
+
+def dropped(x: keras.KerasTensor, rates: Rates, site: int) -> keras.KerasTensor:
+    """Add dropout where the program has any."""
+    return Dropout(rates, site)(x) if rates.dropping else x
 
 
 class Penalty(keras.regularizers.Regularizer):

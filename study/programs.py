@@ -18,8 +18,8 @@ class Program:
     dataset, train_size, architecture, architecture_arguments, activation, batch_size, optimizer, \
     batch_normalization, augmentation
         As in `study.training.Training`.
-    noisy, mixed : bool
-        Whether noise is added to the training inputs, and whether pairs of examples are mixed.
+    dropping, noisy, mixed : bool
+        Whether units are dropped, noise is added to the training inputs, pairs of examples are mixed.
     static : tuple of (str, Level)
         Rates handed to a user's own architecture as plain numbers.
     """
@@ -33,6 +33,7 @@ class Program:
     optimizer: str
     batch_normalization: bool
     augmentation: str
+    dropping: bool
     noisy: bool
     mixed: bool
     static: tuple[tuple[str, Level], ...]
@@ -57,6 +58,7 @@ def program_of(training: Training) -> Program:
         optimizer=training.optimizer,
         batch_normalization=training.batch_normalization,
         augmentation=training.augmentation,
+        dropping=training.dropout > 0,
         noisy=training.input_noise > 0 and training.noise_at == "train",
         mixed=training.mixup > 0,
         static=tuple(sorted(static.items())) if own else (),

@@ -64,6 +64,7 @@ def test_a_training_does_not_depend_on_what_ran_before(engine: "FitEngine", trai
 
 
 def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> None:
+    training = replace(training, dropout=0.1)
     trainings = [
         training,
         replace(training, learning_rate=0.1, dropout=0.3, initializer="he_normal"),
@@ -112,6 +113,20 @@ def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Traini
     expected = [np.mean(losses[:8]), np.mean(losses[8:])]
     # float32 against float64 over 16 steps
     np.testing.assert_allclose(result.curve["train_loss"], expected, rtol=2e-5)
+
+
+def test_a_program_without_dropout_gives_the_numbers_of_one_with_rate_0(training: Training) -> None:
+    from study import datasets
+    from study.fit import CompiledProgram
+
+    data = datasets.load(training.dataset, train_size=training.train_size)
+    plain = program_of(replace(training, dropout=0.0))
+    assert not plain.dropping
+    without, with_masks = (
+        CompiledProgram(replace(plain, dropping=dropping), data).train(replace(training, dropout=0.0))
+        for dropping in (False, True)
+    )
+    assert timeless(without) == timeless(with_masks)
 
 
 def test_activations_of_a_block_share_weights_and_order(engine: "FitEngine", training: Training) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from study.layers import Dropout, Rates, activate, convolution, dense
+from study.layers import Rates, activate, convolution, dense, dropped
 
 
 def build(
@@ -34,9 +34,9 @@ def build(
     x = keras.layers.Activation(activation)(convolution(20, 5, rates)(inputs))
     x = keras.layers.Activation(activation)(convolution(50, 5, rates)(x))
     x = keras.layers.MaxPooling2D(2)(x)
-    x = Dropout(rates, 0)(x)
+    x = dropped(x, rates, 0)
     x = keras.layers.Flatten()(x)
     for layer in range(1, depth - 2):
         x = activate(dense(width, rates)(x), activation, batch_normalization=batch_normalization)
-        x = Dropout(rates, layer)(x)
+        x = dropped(x, rates, layer)
     return keras.Model(inputs, keras.layers.Dense(classes)(x))

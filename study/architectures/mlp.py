@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from study.layers import Dropout, Rates, activate, dense
+from study.layers import Rates, activate, dense, dropped
 
 
 def build(
@@ -31,5 +31,5 @@ def build(
     x = keras.layers.Flatten()(inputs)
     for layer in range(depth - 1):
         x = activate(dense(width, rates)(x), activation, batch_normalization=batch_normalization)
-        x = Dropout(rates, layer)(x)
+        x = dropped(x, rates, layer)
     return keras.Model(inputs, keras.layers.Dense(classes)(x))
