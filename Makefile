@@ -51,3 +51,4 @@ docs: $(READY)
 # Writes no index URL: the lock is valid for every mirror.
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra gpu --extra postgres --constraint requirements.lock pyproject.toml --output-file requirements-gpu.lock

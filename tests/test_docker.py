@@ -5,6 +5,7 @@ What needs an engine or a GPU is tried by nothing here: pulling the base images,
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -259,3 +260,22 @@ def test_the_image_has_a_python_that_the_project_supports() -> None:
     locked_for = re.search(r"--python-version (\S+)", (ROOT / "requirements-gpu.lock").read_text())
     assert locked_for
     assert locked_for[1] == match[1]
+
+
+def documented() -> list[str]:
+    """Return the commands for Docker Compose in the documentation."""
+    text = (ROOT / "docs/gpu.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line for line in text.splitlines() if re.match(r"(GPU=1 )?docker compose ", line)]
+
+
+@pytest.mark.parametrize("line", documented())
+def test_docker_compose_understands_what_the_documentation_says(line: str) -> None:
+    """Everything is parsed and resolved before Compose looks for an engine, and here it finds none."""
+    variables, _, arguments = line.partition("docker compose ")
+    option, path, *words = shlex.split(arguments, comments=True)
+    assert (option, ROOT / path) == ("--file", COMPOSE)
+    given = dict(each.split("=") for each in variables.split())
+    nowhere = "unix:///nowhere/at.all"
+    done = compose_command(*words, POSTGRES_PASSWORD=PASSWORD, DOCKER_HOST=nowhere, **given)
+    assert done.returncode != 0
+    assert f"failed to connect to the docker API at {nowhere}" in done.stderr

@@ -94,9 +94,7 @@ def postgres_program(name: str) -> str:
 def running(command: list[str], log: Path, stop: signal.Signals, **options: Any) -> Iterator[None]:
     """Run a server with its output in `log`, in a session of its own, and stop it."""
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, start_new_session=True, **options
-        )  # fmt: skip
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options)
     try:
         yield
         assert process.poll() is None, log.read_text()
@@ -301,7 +299,10 @@ def test_a_password_in_a_url_is_shown_and_kept_nowhere(
     assert not [path for path in files if holds_password(path.read_bytes())]
     for database in ("optuna", "mlflow"):
         dump = subprocess.run(
-            [postgres_program("pg_dump"), "--host=postgres", "--username=mishstudy", "--no-password", database],
+            [
+                *(postgres_program("pg_dump"), "--host=postgres", "--username=mishstudy"),
+                *("--no-password", database),
+            ],
             capture_output=True, check=True, env={**os.environ, **postgres.environment},
         ).stdout  # fmt: skip
         assert b"direct" in dump
