@@ -9,12 +9,10 @@ imported by the process that trains and by nobody else.
 # pyright: reportArgumentType=false, reportOperatorIssue=false, reportOptionalOperand=false
 
 import gc
-import math
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +24,14 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from study import activations, architectures, batches, datasets, initializers, optimizers, streams
+from study import activations, architectures, batches, datasets, optimizers, streams
+from study.curve import Curve
 from study.errors import InputError
-from study.layers import FromTraining, Rates
+from study.initial_values import draw, schemes_of
+from study.layers import Rates
 from study.programs import Program, program_of
 from study.training import Status, Training, TrainingResult
+from study.tryout import try_out
 
 ENGINE = "fit"
 
@@ -38,9 +39,6 @@ JIT_COMPILE = False
 """Whether XLA compiles the program; fixed per release, as results differ in the last digits."""
 
 _EVALUATION_BATCH = 1024
-
-_EXPLOSION = 3.0
-"""Training loss above this many times its first value counts as exploded (with chance accuracy)."""
 
 
 def configure(threads: int) -> str:
@@ -143,43 +141,8 @@ class FitEngine:
             If a user's own activation or architecture raises, or does not return what it should.
         """
         for training in trainings:
-            _check(training, self.load(training.dataset, training.train_size))
+            try_out(training, self.load(training.dataset, training.train_size))
         yield from ()
-
-
-def _check(training: Training, dataset: datasets.Dataset) -> None:
-    activation, card = activations.get(training.activation), dataset.card
-    with _blamed_on(training.activation):
-        slopes = np.asarray(activation(tf.linspace(-3.0, 3.0, 13)))
-    if slopes.shape != (13,) or not np.isfinite(slopes).all():
-        raise InputError(
-            f"the activation {training.activation} must map a tensor to finite numbers of the same "
-            f"shape; on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
-        )
-    with _blamed_on(training.architecture):
-        program = program_of(training)
-        rates = Rates(dropping=program.dropping)
-        network = architectures.build(program, card.input_shape, card.classes, activation, rates)
-        logits = np.asarray(network(dataset.validation.x[:32], training=False))
-    _schemes(network)
-    if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
-        raise InputError(
-            f"{training.architecture} returns probabilities; an architecture ends in logits: "
-            "remove the softmax of its last layer."
-        )
-
-
-@contextmanager
-def _blamed_on(what: str) -> Iterator[None]:
-    """Turn an exception in a user's own function into the user's mistake."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{what} raised {type(error).__name__} when tried on a small batch: {error}"
-        ) from error
 
 
 def _failure(training: Training, status: Status, error: BaseException) -> TrainingResult:
@@ -282,7 +245,7 @@ class CompiledProgram:
         optimizer = optimizers.build(program.optimizer)
         optimizer.build(self.model.trainable_variables)
         self.model.compile(optimizer=optimizer, steps_per_execution=self.steps, jit_compile=JIT_COMPILE)
-        self._schemes = _schemes(network)
+        self._schemes = schemes_of(network)
         self._optimizer_start = [variable.numpy() for variable in optimizer.variables]
         self._step_numbers = tf.data.Dataset.range(self.steps).repeat()
         self._evaluate = tf.function(
@@ -327,10 +290,8 @@ class CompiledProgram:
 
     def reset(self, training: Training) -> None:
         """Assign everything that this training does not share with the one before it."""
-        key = streams.key(training, "weights")
-        for number, (variable, scheme) in enumerate(self._schemes):
-            chosen = scheme or initializers.INITIALIZERS[training.initializer]
-            variable.assign(initializers.draw(chosen, tuple(variable.shape), key, number))
+        for (variable, _), value in zip(self._schemes, draw(self._schemes, training), strict=True):
+            variable.assign(value)
         for variable, start in zip(self.model.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
         self.model.optimizer.learning_rate = training.learning_rate
@@ -354,15 +315,15 @@ class CompiledProgram:
             verbose=0,
         )
         seconds = time.perf_counter() - started
-        metrics = {} if progress.diverged else self._score(progress)
-        examples = len(progress.curve["train_loss"]) * self.steps * self.program.batch_size
+        curve = progress.curve
+        examples = len(curve.values["train_loss"]) * self.steps * self.program.batch_size
         return TrainingResult(
             digest=training.digest,
-            status=Status.DIVERGED if progress.diverged else Status.OK,
-            reason=progress.diverged,
-            metrics=metrics,
-            curve={name: tuple(values) for name, values in progress.curve.items()},
-            checkpoint_epoch=None if progress.diverged else progress.checkpoint_epoch,
+            status=Status.DIVERGED if curve.diverged else Status.OK,
+            reason=curve.diverged,
+            metrics={} if curve.diverged else self._score(progress),
+            curve={name: tuple(values) for name, values in curve.values.items()},
+            checkpoint_epoch=None if curve.diverged else curve.checkpoint_epoch,
             seconds=seconds,
             build_seconds=build_seconds,
             examples_per_second=examples / seconds,
@@ -382,23 +343,18 @@ class CompiledProgram:
 
 
 class Progress(keras.callbacks.Callback):
-    """Follows one training: its curve, its checkpoint, and whether it has diverged."""
+    """Lays out the batches of each epoch and follows the training."""
 
     def __init__(self, compiled: CompiledProgram, training: Training) -> None:
         super().__init__()
         self.compiled = compiled
         self.training = training
-        self.diverged = ""
         self.best_weights: list[np.ndarray] | None = None
-        self.checkpoint_epoch = 0
-        self.curve: dict[str, list[float]] = {
-            name: [] for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-        }
+        self._validation = self.images("validation")
+        self.curve = Curve(training, compiled.dataset.card.classes, len(self._validation))
         self._order_key = streams.key(training, "order")
-        self._exploded_epochs = 0
         steps = training.epochs * compiled.steps
         self._coefficients = batches.mixing_coefficients(training, steps) if training.mixup > 0 else None
-        self._validation = self.images("validation")
 
     def images(self, name: str) -> np.ndarray:
         """Return the images of a cut as they are scored: with noise where the noise is at test time."""
@@ -420,99 +376,22 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Record the epoch, and stop where the training has diverged."""
+        del epoch
         logs = logs or {}
-        loss = float(logs["loss"])
-        finite = math.isfinite(loss) and self.compiled.weights_finite()
-        validation_loss, accuracy = (
-            self.compiled.evaluate(self._validation, self.compiled.dataset.validation.y)
-            if finite
-            else (math.nan, math.nan)
+        compiled = self.compiled
+        validation = compiled.evaluate(self._validation, compiled.dataset.validation.y)
+        scored = self.curve.add(
+            first_loss=float(compiled.model.first_loss.numpy()),
+            loss=float(logs["loss"]),
+            accuracy=100.0 * float(logs["accuracy"]),
+            finite=compiled.weights_finite(),
+            validation_loss=validation[0],
+            validation_accuracy=validation[1],
         )
-        self.curve["train_loss"].append(loss)
-        self.curve["train_accuracy"].append(100.0 * float(logs["accuracy"]))
-        self.curve["validation_loss"].append(validation_loss)
-        self.curve["validation_accuracy"].append(accuracy)
-        self.diverged = self._divergence(epoch, finite)
-        if self.diverged:
-            self.compiled.model.stop_training = True
-        elif self.training.checkpoint == "last":
-            self.checkpoint_epoch = epoch + 1
-        elif accuracy > max([-1.0, *self.curve["validation_accuracy"][:-1]]):
-            self.checkpoint_epoch = epoch + 1
-            self.best_weights = self.compiled.model.network.get_weights()
-
-    def _divergence(self, epoch: int, finite: bool) -> str:
-        """Return why the training counts as diverged, or nothing.
-
-        The rule: loss or weights not finite, or training loss above three times its first value
-        (the first batch, before any step) with validation accuracy within three standard errors of
-        chance for two epochs running.
-        """
-        if not finite:
-            return f"loss or weights not finite in epoch {epoch + 1}"
-        first = float(self.compiled.model.first_loss.numpy())
-        card = self.compiled.dataset.card
-        chance = 1.0 / card.classes
-        error = math.sqrt(chance * (1.0 - chance) / len(self._validation))
-        at_chance = self.curve["validation_accuracy"][-1] / 100.0 <= chance + 3.0 * error
-        exploded = self.curve["train_loss"][-1] > _EXPLOSION * first
-        self._exploded_epochs = self._exploded_epochs + 1 if exploded and at_chance else 0
-        if self._exploded_epochs == 2:
-            return (
-                f"training loss above {_EXPLOSION:g} times its first value with chance accuracy "
-                f"in epochs {epoch} and {epoch + 1}"
-            )
-        return ""
-
-
-def _schemes(network: keras.Model) -> list[tuple[Any, initializers.Scheme | None]]:
-    """Return each variable of the network with how it starts; None stands for the training's initializer."""
-    found: list[tuple[Any, initializers.Scheme | None]] = []
-    for layer in network._flatten_layers(include_self=False, recursive=True):
-        if isinstance(layer, Rates):
-            continue
-        for variable in layer._trainable_variables + layer._non_trainable_variables:
-            if getattr(variable, "dtype", "") != "float32":
-                continue
-            initializer = getattr(layer, f"{variable.name}_initializer", None)
-            found.append((variable, _scheme(initializer, f"{layer.name}.{variable.name}")))
-    return found
-
-
-def _scheme(initializer: Any, where: str) -> initializers.Scheme | None:
-    """Translate a Keras initializer; distribution and scale are Keras', the numbers are ours."""
-    kinds = keras.initializers
-    translations: list[tuple[type, Callable[[Any], initializers.Scheme | None]]] = [
-        (FromTraining, lambda _: None),
-        (kinds.Zeros, lambda _: initializers.Scheme("constant", 0.0)),
-        (kinds.Ones, lambda _: initializers.Scheme("constant", 1.0)),
-        (kinds.Constant, lambda i: initializers.Scheme("constant", float(i.value))),
-        (kinds.Orthogonal, lambda i: initializers.Scheme("orthogonal", float(i.gain))),
-        (kinds.VarianceScaling, _variance_scaling),
-    ]
-    for kind, translate in translations:
-        if isinstance(initializer, kind):
-            return translate(initializer)
-    symmetric = {
-        kinds.RandomNormal: lambda i: (i.mean, initializers.Scheme("normal", i.stddev)),
-        kinds.TruncatedNormal: lambda i: (i.mean, initializers.Scheme("truncated_normal", i.stddev)),
-        kinds.RandomUniform: lambda i: (i.minval + i.maxval, initializers.Scheme("uniform", i.maxval)),
-    }
-    for kind, translate in symmetric.items():
-        if isinstance(initializer, kind):
-            centre, scheme = translate(initializer)
-            if centre == 0:
-                return scheme
-    raise InputError(
-        f"the initial value of {where} comes from {type(initializer).__name__}, which the shared streams "
-        "cannot draw; use one of Keras' ten named initializers, zeros, ones or a constant, centred on 0."
-    )
-
-
-def _variance_scaling(initializer: Any) -> initializers.Scheme:
-    fan = {"fan_in": "in", "fan_out": "out", "fan_avg": "avg"}[initializer.mode]
-    distribution = "normal" if initializer.distribution == "untruncated_normal" else initializer.distribution
-    return initializers.Scheme(distribution, float(initializer.scale), fan)  # type: ignore[arg-type]
+        if self.curve.diverged:
+            compiled.model.stop_training = True
+        elif scored and self.training.checkpoint == "best":
+            self.best_weights = compiled.model.network.get_weights()
 
 
 def _peak_memory_mib() -> float:

@@ -1,0 +1,59 @@
+"""One look at a user's own activation and architecture, before anything is trained with them."""
+
+# Keras declares no argument types; what pyright infers from its defaults is wrong.
+# pyright: reportArgumentType=false
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from keras import ops
+
+from study import activations, architectures, datasets
+from study.errors import InputError
+from study.initial_values import schemes_of
+from study.layers import Rates
+from study.programs import program_of
+from study.training import Training
+
+
+def try_out(training: Training, dataset: datasets.Dataset) -> None:
+    """Call the activation on 13 numbers, build the network, and send one batch through it.
+
+    Raises
+    ------
+    InputError
+        If either raises, or does not return what it should.
+    """
+    activation, card = activations.get(training.activation), dataset.card
+    with _blamed_on(training.activation):
+        slopes = np.asarray(activation(ops.linspace(-3.0, 3.0, 13)))
+    if slopes.shape != (13,) or not np.isfinite(slopes).all():
+        raise InputError(
+            f"the activation {training.activation} must map a tensor to finite numbers of the same "
+            f"shape; on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
+        )
+    with _blamed_on(training.architecture):
+        program = program_of(training)
+        rates = Rates(dropping=program.dropping)
+        network = architectures.build(program, card.input_shape, card.classes, activation, rates)
+        logits = np.asarray(network(dataset.validation.x[:32], training=False))
+    schemes_of(network)
+    if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
+        raise InputError(
+            f"{training.architecture} returns probabilities; an architecture ends in logits: "
+            "remove the softmax of its last layer."
+        )
+
+
+@contextmanager
+def _blamed_on(what: str) -> Iterator[None]:
+    """Turn an exception in a user's own function into the user's mistake."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{what} raised {type(error).__name__} when tried on a small batch: {error}"
+        ) from error
