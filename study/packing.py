@@ -1,0 +1,103 @@
+"""Which trainings are trained at once: packs of a fixed size, a pure function of what is to be trained.
+
+A pack holds a fixed number of blocks, each with every activation, all of one compiled program. Its last
+places are filled with repetitions, so that every pack of a program has the same shape. A member's result
+does not depend on who the other members are, so a design that grows keeps the packs it has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from study.programs import Program, program_of
+from study.training import Training
+
+MEMBERS = {"cpu": 24, "gpu": 256}
+"""About how many members a pack has, by kind of device; see docs/performance.md."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pack:
+    """Trainings that one call of a compiled program trains.
+
+    Parameters
+    ----------
+    program : Program
+        What they share; its activation and its optimizer are empty.
+    activations : tuple of str
+        Every block is trained with each.
+    optimizers : tuple of str
+        Those that the members of this program choose from.
+    epochs : int
+        Of every member.
+    best : bool
+        Whether the weights of the best epoch are kept.
+    noisy_scores : bool
+        Whether noise is added to the images on which the members are scored.
+    blocks : int
+        Places for blocks.
+    members : tuple of Training
+        `blocks` x `activations` places, activation by activation; the last blocks may be repetitions.
+    """
+
+    program: Program
+    activations: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    epochs: int
+    best: bool
+    noisy_scores: bool
+    blocks: int
+    members: tuple[Training, ...]
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """The members without repetitions, in the order of the design."""
+        kinds = len(self.activations)
+        distinct = len(dict.fromkeys(self.members)) // kinds
+        return tuple(self.members[a * self.blocks + b] for b in range(distinct) for a in range(kinds))
+
+
+def packs(trainings: Sequence[Training], members: int) -> list[Pack]:
+    """Pack the trainings of a whole design.
+
+    Parameters
+    ----------
+    trainings : sequence of Training
+        Every block with every activation, in the order of the design.
+    members : int
+        About how many members a pack has.
+
+    Returns
+    -------
+    list of Pack
+        Every training is in exactly one.
+    """
+    activations = tuple(dict.fromkeys(training.activation for training in trainings))
+    size = max(1, members // len(activations))
+    shared: dict[tuple[Program, int, bool, bool], dict[Training, None]] = {}
+    for training in trainings:
+        program = replace(program_of(training), activation="", optimizer="")
+        noisy_scores = training.input_noise > 0 and training.noise_at == "test"
+        key = (program, training.epochs, training.checkpoint == "best", noisy_scores)
+        shared.setdefault(key, {}).setdefault(replace(training, activation=""))
+    found: list[Pack] = []
+    for (program, epochs, best, noisy_scores), blocks in shared.items():
+        optimizers = tuple(sorted({block.optimizer for block in blocks}))
+        ordered = list(blocks)
+        for start in range(0, len(ordered), size):
+            chosen = ordered[start : start + size]
+            chosen += chosen[-1:] * (size - len(chosen))
+            found.append(
+                Pack(
+                    program=program,
+                    activations=activations,
+                    optimizers=optimizers,
+                    epochs=epochs,
+                    best=best,
+                    noisy_scores=noisy_scores,
+                    blocks=size,
+                    members=tuple(
+                        replace(block, activation=name) for name in activations for block in chosen
+                    ),
+                )
+            )
+    return found
