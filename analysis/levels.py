@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from study.question import Factor, Question
 from study.training import Level
@@ -61,74 +62,84 @@ def regions(configurations: pd.DataFrame, question: Question) -> tuple[tuple[Reg
         Every configuration first, then the levels of each condition factor in the order of the spec.
         A level that was never run is there as well.
     inside : numpy.ndarray of bool, shape (regions, configurations)
-        In `ofat`, the rows of a factor hold only the configurations with every other factor at the
-        baseline: what a walk along another factor did says nothing about this one.
+        In `ofat`, the rows of a factor hold its own walk alone, that is, the configurations with every
+        other factor at the baseline. So the baseline is in one row of every factor.
     """
     found = [Region()]
     inside = [np.ones((1, len(configurations)), dtype=bool)]
-    baseline = (
-        _off_baseline(configurations, question) if question.design == "ofat" and len(configurations) else None
-    )
+    ofat = question.design == "ofat"
+    away = off_baseline(configurations, question) if ofat else pd.DataFrame(index=configurations.index)
     for factor in question.conditions:
-        levels, members = _levels(configurations[factor.name], factor)
-        if baseline is not None:
-            elsewhere = baseline.drop(columns=factor.name).any(axis=1).to_numpy(dtype=bool)
-            members = members & ~elsewhere
+        levels, members = _levels(configurations[factor.name], factor, each=ofat)
+        others = away.drop(columns=factor.name) if ofat else away
         found += levels
-        inside.append(members)
+        inside.append(members & ~others.any(axis=1).to_numpy(dtype=bool))
     return tuple(found), np.concatenate(inside)
 
 
-def _off_baseline(configurations: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Return, per configuration and factor, whether the factor is away from the baseline.
+def off_baseline(configurations: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return which factors are away from the baseline of an `ofat` question.
 
-    The baseline is each factor's most frequent level, the first one of those that are: a walk
-    changes one factor and leaves all others where they are.
+    Parameters
+    ----------
+    configurations : pandas.DataFrame
+        Has a column per factor.
+    question : Question
+        Its baseline has a level for every factor.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Booleans, a column per factor, rows as in `configurations`.
     """
-    factors = configurations[[factor.name for factor in question.factors]]
+    baseline = dict(question.baseline)
     return pd.DataFrame(
         {
-            name: column != column.iloc[column.map(column.value_counts()).to_numpy().argmax()]
-            for name, column in factors.items()
+            factor.name: ~_at(configurations[factor.name], baseline[factor.name])
+            for factor in question.factors
         },
-        index=factors.index,
+        index=configurations.index,
     )
 
 
+def _at(values: pd.Series, level: Level) -> np.ndarray:
+    """Return where a factor is at `level`; a number read back from text may be off by a rounding."""
+    if types.is_bool_dtype(values.dtype) or not types.is_numeric_dtype(values.dtype):
+        return (values == (level if types.is_bool_dtype(values.dtype) else str(level))).to_numpy(dtype=bool)
+    return np.isclose(values.to_numpy(dtype="float64"), float(level), rtol=1e-9, atol=0)
+
+
 def _listed(values: pd.Series, factor: Factor) -> list[Level] | None:
-    """Return the levels that get a row each, or None where the factor is binned."""
-    levels: list[Level]
+    """Return the levels of a factor in the order of its rows, or None for a range."""
     if factor.levels is not None:
-        named = not factor.numeric and values.dtype != bool
-        levels = [str(level) if named else level for level in factor.levels]
+        levels = list(factor.levels)
     elif factor.integer and factor.low is not None and factor.high is not None:
-        levels = list(range(int(factor.low), int(factor.high) + 1, factor.step or 1))
+        levels: list[Level] = list(range(int(factor.low), int(factor.high) + 1, factor.step or 1))
     else:
         return None
     # A baseline may lie outside the listed levels; it gets a row rather than vanish.
-    unlisted = sorted(set(values.unique().tolist()) - set(levels))
+    known = np.any([_at(values, level) for level in levels], axis=0)
+    unlisted = sorted(set(values[~known].tolist()))
     levels += unlisted
-    if factor.numeric:
-        if unlisted:
-            levels.sort()  # pyright: ignore[reportCallIssue] - all are numbers here
-        return levels if len(levels) <= MAXIMUM_LEVELS else None
+    if unlisted and factor.numeric:
+        levels.sort(key=float)
     return levels
 
 
-def _levels(values: pd.Series, factor: Factor) -> tuple[list[Region], np.ndarray]:
-    """Return the regions of one factor and their members, shape (regions, configurations)."""
+def _levels(values: pd.Series, factor: Factor, *, each: bool) -> tuple[list[Region], np.ndarray]:
+    """Return the regions of one factor and their members, shape (regions, configurations).
+
+    A range, and a long list of numbers unless `each` level is wanted, becomes a few bins.
+    """
     suffix = " × base" if factor.relative else ""
     listed = _listed(values, factor)
-    if listed is not None:
+    if listed is not None and (each or not factor.numeric or len(listed) <= MAXIMUM_LEVELS):
         numbers = [float(level) if factor.numeric else None for level in listed]
         found = [
             Region(factor.name, level_text(level) + suffix, number, number)
             for level, number in zip(listed, numbers, strict=True)
         ]
-        column = values.to_numpy()
-        return found, np.stack([column == level for level in listed]).astype(bool).reshape(
-            len(listed), len(values)
-        )
+        return found, np.stack([_at(values, level) for level in listed])
     numbers = values.to_numpy(dtype="float64")
     if not len(numbers):
         low, high = factor.low, factor.high

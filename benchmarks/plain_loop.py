@@ -38,6 +38,7 @@ def plain(spec_path: Path, configurations: int, folder: Path) -> None:
     data = datasets.load(spec.dataset, None, spec.train_size)
     planned = [item.training for item in design.trainings(spec)]
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.create_experiment("plain", artifact_location=(folder / "artifacts").as_uri())
     mlflow.set_experiment("plain")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 

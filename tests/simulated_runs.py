@@ -75,7 +75,7 @@ class Truth:
     delta, loss_cap : float
         Of the question, in points.
     design : {"paired", "ofat"}
-        In `ofat` the first factor walks its levels and the others stay at their first.
+        In `ofat` the baseline is the first level of each factor, and `configurations` has no effect.
     """
 
     configurations: int = 120
@@ -101,7 +101,8 @@ class Truth:
     @property
     def question(self) -> Question:
         """The question that goes with the frames."""
-        trainings = self.configurations * self.replicates * (1 + len(self.rivals))
+        walks = 1 + sum(len(SPACE[name]) - 1 for name in self.factors)
+        configurations = walks if self.design == "ofat" else self.configurations
         return Question(
             name="simulated",
             question="Is the table right?",
@@ -116,22 +117,22 @@ class Truth:
             unit="points",
             delta=self.delta,
             loss_cap=self.loss_cap,
-            planned_configurations=self.configurations,
-            planned_trainings=trainings,
+            baseline=tuple((name, SPACE[name][0]) for name in self.factors) if self.design == "ofat" else (),
+            planned_configurations=configurations,
+            planned_trainings=configurations * self.replicates * (1 + len(self.rivals)),
         )
 
 
 def _draw_configurations(truth: Truth, rng: np.random.Generator) -> pd.DataFrame:
+    if truth.design == "ofat":
+        baseline = dict(truth.question.baseline)
+        walks = [{**baseline, name: level} for name in truth.factors for level in SPACE[name][1:]]
+        return pd.DataFrame([baseline, *walks])
     drawn: dict[str, np.ndarray] = {}
     for name in truth.factors:
         levels = np.array(SPACE[name])
         weights = np.arange(1.0, len(levels) + 1) if truth.unbalanced else np.ones(len(levels))
         drawn[name] = levels[rng.choice(len(levels), truth.configurations, p=weights / weights.sum())]
-    if truth.design == "ofat":
-        first, *others = truth.factors
-        drawn[first] = np.array(SPACE[first])[np.arange(truth.configurations) % len(SPACE[first])]
-        for name in others:
-            drawn[name] = np.repeat(np.array(SPACE[name][:1]), truth.configurations)
     return pd.DataFrame(drawn)
 
 
