@@ -26,12 +26,13 @@ from keras import ops
 
 from study import activations, architectures, batches, datasets, optimizers, streams
 from study.curve import Curve
+from study.engine import Engine
 from study.errors import InputError
 from study.initial_values import draw, schemes_of
 from study.layers import Rates
+from study.packing import Group
 from study.programs import Program, program_of
-from study.training import Status, Training, TrainingResult
-from study.tryout import try_out
+from study.training import Status, Training, TrainingResult, failure
 
 ENGINE = "fit"
 
@@ -67,44 +68,24 @@ def configure(threads: int) -> str:
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "gpu")
 
 
-class FitEngine:
-    """Trains one training after another; keeps the last program and the last data set.
-
-    Parameters
-    ----------
-    data : Path or None
-        Folder with data sets.
-    """
+class FitEngine(Engine):
+    """Trains one training after another; keeps the last program."""
 
     def __init__(self, data: Path | None = None) -> None:
-        self._data = data
-        self._dataset: tuple[tuple[str, int | None], datasets.Dataset] | None = None
+        super().__init__(data)
         self._compiled: CompiledProgram | None = None
 
-    def train(self, trainings: Sequence[Training]) -> Iterator[TrainingResult]:
-        """Train each of `trainings`; failures are results, and only bad input raises.
-
-        Yields
-        ------
-        TrainingResult
-            In the order of `trainings`.
-
-        Raises
-        ------
-        InputError
-            If a data set, or a user's own function, is not usable.
-        """
-        for training in trainings:
+    def train(self, groups: Sequence[Group]) -> Iterator[TrainingResult]:
+        """Train one after another, see `Engine.train`."""
+        for training in (each for group in groups for each in group.trainings):
             try:
                 yield self._train(training)
-            except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-                self._compiled = None
-                yield _failure(training, Status.OOM, error)
             except InputError:
                 raise
             except Exception as error:
                 self._compiled = None
-                yield _failure(training, Status.ERROR, error)
+                out_of_memory = isinstance(error, tf.errors.ResourceExhaustedError | MemoryError)
+                yield failure(training, error, Status.OOM if out_of_memory else Status.ERROR)
 
     def _train(self, training: Training) -> TrainingResult:
         program = program_of(training)
@@ -117,39 +98,6 @@ class FitEngine:
             self._compiled = CompiledProgram(program, self.load(training.dataset, training.train_size))
             build_seconds = time.perf_counter() - started
         return self._compiled.train(training, build_seconds)
-
-    def load(self, dataset: str, train_size: int | None) -> datasets.Dataset:
-        """Return a data set, loading it where it is not the last one used.
-
-        Raises
-        ------
-        InputError
-            If it is missing, damaged or not what it should be.
-        """
-        if self._dataset is None or self._dataset[0] != (dataset, train_size):
-            self._dataset = None
-            loaded = datasets.load(dataset, self._data, train_size=train_size)
-            self._dataset = ((dataset, train_size), loaded)
-        return self._dataset[1]
-
-    def check(self, trainings: Sequence[Training]) -> Iterator[TrainingResult]:
-        """Build the network of each training and send one batch through it; yields nothing.
-
-        Raises
-        ------
-        InputError
-            If a user's own activation or architecture raises, or does not return what it should.
-        """
-        for training in trainings:
-            try_out(training, self.load(training.dataset, training.train_size))
-        yield from ()
-
-
-def _failure(training: Training, status: Status, error: BaseException) -> TrainingResult:
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    return TrainingResult(
-        digest=training.digest, status=status, reason=f"{type(error).__name__}: {first_line}"[:500]
-    )
 
 
 class StudyModel(keras.Model):

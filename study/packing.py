@@ -1,18 +1,46 @@
-"""Which trainings are trained at once: packs of a fixed size, a pure function of what is to be trained.
+"""Which trainings an engine takes together, a pure function of what is to be trained.
 
-A pack holds a fixed number of blocks, each with every activation, all of one compiled program. Its last
-places are filled with repetitions, so that every pack of a program has the same shape. A member's result
-does not depend on who the other members are, so a design that grows keeps the packs it has.
+`fit` takes the trainings of one program one after another. `population` takes *packs*: a fixed number of
+blocks, each with every activation. The last places of a pack are filled with repetitions, so that every pack
+of a program has the same shape. A member's result does not depend on who the other members are, so a design
+that grows keeps the packs it has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from study.programs import Program, program_of
 from study.training import Training
 
 MEMBERS = {"cpu": 24, "gpu": 256}
 """About how many members a pack has, by kind of device; see docs/performance.md."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Trainings that share a compiled program and are trained one after another.
+
+    Parameters
+    ----------
+    program : Program
+        What they share.
+    trainings : tuple of Training
+        In the order of the design.
+    """
+
+    program: Program
+    trainings: tuple[Training, ...]
+
+    def without(self, done: Collection[str]) -> Self | None:
+        """Return what is left when the trainings with the digests `done` are done."""
+        left = tuple(each for each in self.trainings if each.digest not in done)
+        return replace(self, trainings=left) if left else None
+
+    @property
+    def at_stake(self) -> int:
+        """How many of the trainings are lost when the process dies while it trains the first."""
+        return 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +82,34 @@ class Pack:
         kinds = len(self.activations)
         distinct = len(dict.fromkeys(self.members)) // kinds
         return tuple(self.members[a * self.blocks + b] for b in range(distinct) for a in range(kinds))
+
+    def without(self, done: Collection[str]) -> Self | None:
+        """Return the whole pack, whose size is never changed, unless all its digests are in `done`."""
+        return None if all(each.digest in done for each in self.trainings) else self
+
+    @property
+    def at_stake(self) -> int:
+        """How many of the trainings are lost when the process dies while it trains the pack."""
+        return len(self.trainings)
+
+
+def groups(trainings: Sequence[Training]) -> list[Group]:
+    """Group trainings by compiled program, for an engine that trains one after another.
+
+    Programs that differ in the activation alone follow each other, so that whole blocks become complete
+    early. The order depends on the whole design, so that a resumed sweep goes on in the order of an
+    undisturbed one.
+    """
+    families: dict[Program, dict[Program, list[Training]]] = {}
+    for training in trainings:
+        program = program_of(training)
+        family = families.setdefault(replace(program, activation=""), {})
+        family.setdefault(program, []).append(training)
+    return [
+        Group(program=program, trainings=tuple(members))
+        for family in families.values()
+        for program, members in family.items()
+    ]
 
 
 def packs(trainings: Sequence[Training], members: int) -> list[Pack]:

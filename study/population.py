@@ -11,12 +11,12 @@ where TensorFlow is not installed.
 # Keras declares no argument types; what pyright infers from its defaults is wrong.
 # pyright: reportArgumentType=false
 
+import itertools
 import os
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -26,21 +26,24 @@ os.environ["KERAS_BACKEND"] = "jax"
 import jax
 import jax.numpy as jnp
 import keras
-from jax.custom_batching import custom_vmap
 from keras import ops
 
-from study import activations, architectures, batches, datasets, optimizers, streams
+from study import architectures, batches, datasets, optimizers, streams
 from study.curve import Curve
+from study.engine import Engine
+from study.errors import InputError
 from study.initial_values import draw, schemes_of
 from study.layers import Rates
 from study.packing import Pack
-from study.training import Status, TrainingResult
+from study.slices import sliced
+from study.training import Status, TrainingResult, failure
 
 ENGINE = "population"
 
 JIT_COMPILE = True
 
-_EVALUATION_BATCH = 1024
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 256, 1024
+"""Images that are scored at once."""
 
 State = dict[str, Any]
 """What a pack carries from step to step; every leaf has the members as its first axis."""
@@ -70,108 +73,31 @@ def configure(threads: int) -> str:
     return "cpu" if device.platform == "cpu" else device.device_kind
 
 
-def sliced(names: Sequence[str], size: int) -> Any:
-    """Return a function that applies one activation to each slice of a pack's members.
+class PopulationEngine(Engine):
+    """Trains packs."""
 
-    Parameters
-    ----------
-    names : sequence of str
-        Activations; the `i`-th is applied to the members from `i * size` on.
-    size : int
-        Members of a slice.
+    def train(self, groups: Sequence[Pack]) -> Iterator[TrainingResult]:
+        """Train pack after pack, see `Engine.train`; a pack that raises fails as a whole.
 
-    Returns
-    -------
-    callable
-        Tensor to tensor; under `jax.vmap` over all members. Saves only its input for the gradient.
-    """
-    functions = [activations.get(name) for name in names]
-
-    def over_slices(apply: Any) -> Any:
-        """Return `apply(function, *arrays)` as a function of arrays that a `vmap` splits into slices."""
-
-        @custom_vmap
-        def alone(*arrays: jax.Array) -> jax.Array:
-            return apply(functions[0], *arrays)
-
-        @alone.def_vmap
-        def _(axis_size: int, batched: Sequence[bool], *arrays: jax.Array) -> tuple[jax.Array, bool]:
-            assert axis_size == size * len(functions)
-            whole = [
-                array if is_batched else jnp.broadcast_to(array, (axis_size, *array.shape))
-                for array, is_batched in zip(arrays, batched, strict=True)
-            ]
-            parts = [
-                apply(function, *(array[i * size : (i + 1) * size] for array in whole))
-                for i, function in enumerate(functions)
-            ]
-            return jnp.concatenate(parts), True
-
-        return alone
-
-    forward = over_slices(lambda function, x: function(x))
-    backward = over_slices(lambda function, x, upstream: jax.vjp(function, x)[1](upstream)[0])
-
-    @jax.custom_vjp
-    def activation(x: jax.Array) -> jax.Array:
-        return forward(x)
-
-    activation.defvjp(lambda x: (forward(x), x), lambda x, upstream: (backward(x, upstream),))
-
-    def dispatched(x: Any) -> Any:
-        """Apply to an array; a symbolic tensor, while the network is built, keeps its shape."""
-        return functions[0](x) if isinstance(x, keras.KerasTensor) else activation(x)
-
-    return dispatched
-
-
-class PopulationEngine:
-    """Trains packs; keeps the last compiled program and the last data set.
-
-    Parameters
-    ----------
-    data : Path or None
-        Folder with data sets.
-    """
-
-    def __init__(self, data: Path | None = None) -> None:
-        self._data = data
-        self._dataset: tuple[tuple[str, int | None], datasets.Dataset] | None = None
-        self._compiled: CompiledPopulation | None = None
-
-    def load(self, dataset: str, train_size: int | None) -> datasets.Dataset:
-        """Return a data set, loading it where it is not the last one used.
-
-        Raises
-        ------
-        InputError
-            If it is missing, damaged or not what it should be.
+        While one program trains, the next one is compiled.
         """
-        if self._dataset is None or self._dataset[0] != (dataset, train_size):
-            self._dataset = None
-            self._dataset = (
-                (dataset, train_size),
-                datasets.load(dataset, self._data, train_size=train_size),
-            )
-        return self._dataset[1]
+        runs = [list(run) for _, run in itertools.groupby(groups, _shape)]
+        with ThreadPoolExecutor(max_workers=1) as compiler:
+            ahead = [compiler.submit(self._compile, run[0]) for run in runs[:1]]
+            for run, following in itertools.zip_longest(runs, runs[1:]):
+                compiled = ahead.pop()
+                if following:
+                    ahead.append(compiler.submit(self._compile, following[0]))
+                for pack in run:
+                    try:
+                        yield from compiled.result().train(pack)
+                    except InputError:
+                        raise
+                    except Exception as error:
+                        yield from (failure(each, error) for each in pack.trainings)
 
-    def train(self, pack: Pack) -> Iterator[TrainingResult]:
-        """Train all members of a pack at once.
-
-        Yields
-        ------
-        TrainingResult
-            In the order of `pack.trainings`.
-        """
-        build_seconds = 0.0
-        if self._compiled is None or not self._compiled.serves(pack):
-            started = time.perf_counter()
-            self._compiled = None
-            self._compiled = CompiledPopulation(
-                pack, self.load(pack.program.dataset, pack.program.train_size)
-            )
-            build_seconds = time.perf_counter() - started
-        yield from self._compiled.train(pack, build_seconds)
+    def _compile(self, pack: Pack) -> "CompiledPopulation":
+        return CompiledPopulation(pack, self.load(pack.program.dataset, pack.program.train_size))
 
 
 class CompiledPopulation:
@@ -186,7 +112,7 @@ class CompiledPopulation:
     """
 
     def __init__(self, pack: Pack, dataset: datasets.Dataset) -> None:
-        self._shape = _shape(pack)
+        started = time.perf_counter()
         self.dataset = dataset
         self.program = program = pack.program
         self._repeats = len(pack.activations)
@@ -207,20 +133,19 @@ class CompiledPopulation:
         self._steps = len(dataset.train.x) // program.batch_size
         self._x = jnp.asarray(dataset.train.x)
         self._y = jnp.asarray(dataset.train.y)
-        self._cuts = {name: _chunks(getattr(dataset, name)) for name in ("train", "validation", "test")}
-        self._noisy_scores = pack.noisy_scores
+        # One size of chunk serves all cuts, so that scoring is compiled once.
+        largest = max(len(dataset.validation.x), len(dataset.test.x), _SMALLEST_CHUNK)
+        self._chunk = min(_LARGEST_CHUNK, largest)
         state, fixed = self._begin(pack)
         epoch = jax.jit(self._run_epoch, donate_argnums=0)
         self._epoch = epoch.lower(state, fixed, *self._batches(pack, 0)).compile()
         weights = {name: state[name] for name in ("trainable", "other")}
-        self._scores = {
-            name: jax.jit(jax.vmap(partial(self._score, name))).lower(weights, fixed["scored"]).compile()
-            for name in self._cuts
-        }
-
-    def serves(self, pack: Pack) -> bool:
-        """Return whether `pack` has the shape that is compiled here."""
-        return _shape(pack) == self._shape
+        score = jax.vmap(self._score, in_axes=(0, 0 if pack.noisy_scores else None, None, None))
+        images = np.zeros((self._chunk, *card.input_shape), np.float32)
+        labels, counted = np.zeros(self._chunk, np.int32), np.zeros(self._chunk, bool)
+        repeated = np.stack([images] * len(pack.members)) if pack.noisy_scores else images
+        self._scored = jax.jit(score).lower(weights, repeated, labels, counted).compile()
+        self._build_seconds = time.perf_counter() - started
 
     # What happens on the device: pure functions of arrays.
 
@@ -274,7 +199,7 @@ class CompiledPopulation:
         return new_state, (loss, hits)
 
     def _run_epoch(self, state: State, fixed: State, order: Any, coefficients: Any) -> tuple[State, State]:
-        """Run one epoch of all members and score them on the validation cut."""
+        """Run one epoch of all members; return where they are and what was seen."""
         members = {name: state[name] for name in ("trainable", "other", "slots", "first_loss")}
 
         def body(
@@ -294,35 +219,21 @@ class CompiledPopulation:
         finite = jnp.ones(losses.shape[1], bool)
         for leaf in jax.tree.leaves(weights):
             finite &= jnp.all(jnp.isfinite(leaf.reshape(len(leaf), -1)), axis=1)
-        validation = jax.vmap(partial(self._score, "validation"))(weights, fixed["scored"])
         seen = {
             "loss": losses.mean(axis=0),
             "accuracy": hits.mean(axis=0),
             "finite": finite,
             "first_loss": members["first_loss"],
-            "validation": validation,
         }
         return {**members, "step": step}, seen
 
-    def _score(self, name: str, weights: State, noise: Any) -> tuple[Any, Any]:
-        """Return the summed cross-entropy (nats) and the number of hits of one member on a cut."""
-        x, y, counted = self._cuts[name]
-        if self._noisy_scores and name != "train":
-            counter = jnp.uint32(2**32 - 1 - ("validation", "test").index(name))
-            count = len(getattr(self.dataset, name).x)
-            drawn = streams.normal(noise["key"], counter, count * x[0, 0].size, xp=ops)
-            padded = jnp.zeros(x.size, jnp.float32).at[: drawn.size].set(drawn)
-            x = x + noise["deviation"] * padded.reshape(x.shape)
-
-        def body(sums: tuple[Any, Any], chunk: tuple[Any, Any, Any]) -> tuple[tuple[Any, Any], None]:
-            x, y, counted = chunk
-            rates = [jnp.zeros(v.shape, v.dtype) for v in self._rate_variables]
-            logits, _, _ = self._call(weights["trainable"], weights["other"], rates, x, training=False)
-            losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)[:, 0]
-            hits = (jnp.argmax(logits, axis=1) == y) & counted
-            return (sums[0] + jnp.sum(jnp.where(counted, losses, 0.0)), sums[1] + jnp.sum(hits)), None
-
-        return jax.lax.scan(body, (jnp.float32(0.0), jnp.int32(0)), (x, y, counted))[0]
+    def _score(self, weights: State, x: Any, y: Any, counted: Any) -> tuple[Any, Any]:
+        """Return the summed cross-entropy (nats) and the number of hits of one member on a chunk."""
+        rates = [jnp.zeros(v.shape, v.dtype) for v in self._rate_variables]
+        logits, _, _ = self._call(weights["trainable"], weights["other"], rates, x, training=False)
+        losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)[:, 0]
+        hits = (jnp.argmax(logits, axis=1) == y) & counted
+        return jnp.sum(jnp.where(counted, losses, 0.0)), jnp.sum(hits)
 
     # What happens on the host.
 
@@ -360,10 +271,6 @@ class CompiledPopulation:
                 for name in ("noise", "augmentation")
             },
             "noise": jnp.asarray([block.input_noise for block in blocks], jnp.float32),
-            "scored": {
-                "key": jnp.asarray(np.stack([streams.key(each, "noise") for each in members])),
-                "deviation": jnp.asarray([each.input_noise for each in members], jnp.float32),
-            },
         }
         return state, fixed
 
@@ -384,50 +291,77 @@ class CompiledPopulation:
                 mixing[:, i] = whole[first : first + self._steps]
         return jnp.asarray(order), jnp.asarray(mixing)
 
-    def train(self, pack: Pack, build_seconds: float = 0.0) -> Iterator[TrainingResult]:
+    def _images(self, pack: Pack, name: str) -> np.ndarray:
+        """Return the images of a cut, with a first axis for members where each block has its own noise."""
+        cut: datasets.Cut = getattr(self.dataset, name)
+        if not pack.noisy_scores:
+            return cut.x
+        if name == "train":
+            return np.broadcast_to(cut.x, (len(pack.members), *cut.x.shape))
+        number = ("validation", "test").index(name)
+        blocks = pack.members[: pack.blocks]
+        copies = {block: batches.noisy_copy(cut.x, block, number) for block in dict.fromkeys(blocks)}
+        return np.stack([copies[block] for block in blocks] * self._repeats)
+
+    def _evaluate(self, weights: State, images: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean cross-entropy (nats) and accuracy (points), float64, each of shape (members,)."""
+        per_member = images.ndim > 4
+        sums: list[tuple[np.ndarray, np.ndarray]] = []
+        for start in range(0, len(y), self._chunk):
+            part = slice(start, start + self._chunk)
+            missing = self._chunk - len(y[part])
+            filling = [(0, 0)] * per_member + [(0, missing)] + [(0, 0)] * 3
+            x = np.pad(images[:, part] if per_member else images[part], filling)
+            labels, counted = np.pad(y[part], (0, missing)), np.arange(self._chunk) < len(y[part])
+            loss, hits = self._scored(weights, x, labels, counted)
+            sums.append((np.asarray(loss, np.float64), np.asarray(hits, np.float64)))
+        losses, hits = (np.sum(each, axis=0) for each in zip(*sums, strict=True))
+        return losses / len(y), 100.0 * hits / len(y)
+
+    def train(self, pack: Pack) -> Iterator[TrainingResult]:
         """Train a pack and score the checkpoint of each member."""
         started = time.perf_counter()
+        build_seconds, self._build_seconds = self._build_seconds, 0.0
         state, fixed = self._begin(pack)
-        card, validation = self.dataset.card, len(self.dataset.validation.x)
-        curves = [Curve(each, card.classes, validation) for each in pack.members]
-        best = {name: state[name] for name in ("trainable", "other")}
+        card, validation = self.dataset.card, self.dataset.validation
+        images = self._images(pack, "validation")
+        curves = [Curve(each, card.classes, len(validation.x)) for each in pack.members]
+        best = None
         for epoch in range(pack.epochs):
             state, seen = self._epoch(state, fixed, *self._batches(pack, epoch))
-            seen = jax.tree.map(np.asarray, seen)
+            weights = {name: state[name] for name in ("trainable", "other")}
+            losses, accuracies = self._evaluate(weights, images, validation.y)
+            seen = {name: np.asarray(values, np.float64) for name, values in seen.items()}
             scored = [
                 not curve.diverged
                 and curve.add(
-                    first_loss=float(seen["first_loss"][i]),
-                    loss=float(seen["loss"][i]),
-                    accuracy=100.0 * float(seen["accuracy"][i]),
+                    first_loss=seen["first_loss"][i],
+                    loss=seen["loss"][i],
+                    accuracy=100.0 * seen["accuracy"][i],
                     finite=bool(seen["finite"][i]),
-                    validation_loss=float(seen["validation"][0][i]) / validation,
-                    validation_accuracy=100.0 * int(seen["validation"][1][i]) / validation,
+                    validation_loss=losses[i],
+                    validation_accuracy=accuracies[i],
                 )
                 for i, curve in enumerate(curves)
             ]
-            weights = {name: state[name] for name in ("trainable", "other")}
-            best = _kept(best, weights, np.asarray(scored)) if pack.best else weights
+            best = _kept(best or weights, weights, np.asarray(scored)) if pack.best else weights
             if all(curve.diverged for curve in curves):
                 break
         seconds = (time.perf_counter() - started) / len(pack.trainings)
-        scores = {name: score(best, fixed["scored"]) for name, score in self._scores.items()}
-        metrics = {name: _means(score, len(getattr(self.dataset, name).x)) for name, score in scores.items()}
+        metrics = {}
+        for name in ("train", "validation", "test"):
+            scores = self._evaluate(best, self._images(pack, name), getattr(self.dataset, name).y)
+            metrics |= zip((f"{name}_loss", f"{name}_accuracy"), scores, strict=True)
         place = {each: i for i, each in reversed(list(enumerate(pack.members)))}
         for number, training in enumerate(pack.trainings):
             curve = curves[place[training]]
+            values = {name: float(scores[place[training]]) for name, scores in metrics.items()}
             examples = len(curve.values["train_loss"]) * self._steps * self.program.batch_size
             yield TrainingResult(
                 digest=training.digest,
                 status=Status.DIVERGED if curve.diverged else Status.OK,
                 reason=curve.diverged,
-                metrics={}
-                if curve.diverged
-                else {
-                    f"{name}_{kind}": values[place[training]]
-                    for name, pair in metrics.items()
-                    for kind, values in zip(("loss", "accuracy"), pair, strict=True)
-                },
+                metrics={} if curve.diverged else values,
                 curve={name: tuple(values) for name, values in curve.values.items()},
                 checkpoint_epoch=None if curve.diverged else curve.checkpoint_epoch,
                 seconds=seconds,
@@ -435,12 +369,6 @@ class CompiledPopulation:
                 examples_per_second=examples / seconds,
                 peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             )
-
-
-def _means(sums: tuple[Any, Any], size: int) -> tuple[list[float], list[float]]:
-    """Return mean cross-entropy (nats) and accuracy (points) of each member from what `_score` returned."""
-    losses, hits = (np.asarray(each) for each in sums)
-    return [float(loss) / size for loss in losses], [100.0 * int(count) / size for count in hits]
 
 
 @jax.jit
@@ -451,16 +379,3 @@ def _kept(best: State, new: State, mask: Any) -> State:
 
 def _shape(pack: Pack) -> tuple[Any, ...]:
     return pack.program, pack.activations, pack.optimizers, pack.noisy_scores, pack.blocks
-
-
-def _chunks(cut: datasets.Cut) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return images, labels and which of them count and do not just fill up, in chunks of equal size."""
-    size = min(_EVALUATION_BATCH, len(cut.x))
-    count = -(-len(cut.x) // size)
-
-    def chunked(array: np.ndarray) -> jax.Array:
-        filled = np.zeros((count * size, *array.shape[1:]), array.dtype)
-        filled[: len(array)] = array
-        return jnp.asarray(filled.reshape(count, size, *array.shape[1:]))
-
-    return chunked(cut.x), chunked(cut.y), chunked(np.ones(len(cut.x), bool))

@@ -251,3 +251,10 @@ class TrainingResult:
             for name, series in (curve or {}).items()
         }
         return cls(**fields)
+
+
+def failure(training: Training, error: BaseException, status: Status = Status.ERROR) -> TrainingResult:
+    """Return the result of a training that an exception ended."""
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    reason = f"{type(error).__name__}: {first_line}"[:500]
+    return TrainingResult(digest=training.digest, status=status, reason=reason)
