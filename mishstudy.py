@@ -72,23 +72,6 @@ def _home(path: Path) -> "Home":
     return Home(path.expanduser().resolve())
 
 
-def _engine(name: str) -> tuple[str, str]:
-    """Return the engine's name and a sentence on why it was chosen."""
-    from study.errors import InputError
-
-    if name == "auto":
-        return "fit", "fit (the only engine of this release)"
-    if name == "fit":
-        return "fit", "fit (asked for)"
-    known = "auto or fit"
-    fix = (
-        f"the population engine is not part of this release, use {known}"
-        if name == "population"
-        else f"use {known}"
-    )
-    raise InputError(f"--engine takes {known}, and {name!r} was given; {fix}.")
-
-
 @app.command()
 def sweep(
     spec: SpecArgument,
@@ -109,15 +92,14 @@ def sweep(
 
     Example: `mishstudy sweep sweeps/quickstart.toml`
     """
+    from sweeps.engines import choose
     from sweeps.progress import TerminalMonitor
     from sweeps.sweeper import Options, run
 
-    engine_name, _ = _engine(engine)
     read = _read_spec(spec)
     where = _home(home)
-
     options = Options(
-        engine=engine_name,
+        engine=choose(engine, read)[0],
         data=data,
         import_from=spec.resolve().parent,
         tracking_uri=tracking_uri,
@@ -149,10 +131,11 @@ def plan(
 
     Example: `mishstudy plan sweeps/quickstart.toml`
     """
+    from sweeps.engines import choose
     from sweeps.plan import make_plan
 
-    _, reason = _engine(engine)
-    made = make_plan(_read_spec(spec), _home(home), reason)
+    read = _read_spec(spec)
+    made = make_plan(read, _home(home), *choose(engine, read))
     if as_json:
         typer.echo(json.dumps(made.to_json(), indent=2))
         return

@@ -83,7 +83,8 @@ class Comparison:
         Two-sided p of D = 0, raw and adjusted within its family. Adjusted only where a verdict is
         possible, that is, with at least `MINIMUM_UNITS` units.
     p_tie, p_tie_adjusted : float or None
-        p of the equivalence test (two one-sided tests against plus and minus delta), likewise.
+        p of the equivalence test (two one-sided tests against plus and minus delta), likewise. 1 where
+        too many pairs are uninformative.
     verdict : Verdict
         `wins`, `loses`, `ties` or `not_enough_evidence`.
     size : {"clear", "unclear"} or None
@@ -104,7 +105,8 @@ class Comparison:
         `UNINFORMATIVE_LIMIT` the region is never called a tie.
     units_to_settle : int or None
         For `not_enough_evidence`: about how many units in this region would decide a difference of
-        delta with 80 % power. None where more units would not help or nothing is known of the spread.
+        delta with 80 % power, or one of delta / 2 where there are that many already. None where both
+        are reached, where pairs are uninformative, or where nothing is known of the spread.
     """
 
     rival: str
@@ -328,7 +330,8 @@ def _assemble(
         units_to_settle(deviation, mean, delta=delta, bound=question.loss_cap, alpha=ALPHA / family)
         for delta in (question.delta, question.delta / 2)
     ]
-    # A truth half way to delta is the hardest to place; it is what a row with that many units is left with.
+    # Where the first number is reached and the row still open, the truth lies near half of delta: there a
+    # difference is hardest to tell from a tie.
     settle = np.select([needed[0] > units, needed[1] > units], needed, np.nan)
     settle = np.where(is_open & ~ignorant, settle, np.nan)
 

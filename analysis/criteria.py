@@ -11,15 +11,25 @@ from typing import Any, Literal, Self
 
 import pandas as pd
 
-from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT, Comparison, Verdict, comparisons, pairs
+from analysis.compare import Comparison, Verdict, comparisons, pairs
 from analysis.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
 from analysis.frame import check_runs, sorted_runs
-from analysis.summaries import FactorSummary, LevelVerdict, joined, summarise, unit_name
+from analysis.notes import notes
+from analysis.summaries import FactorSummary, LevelVerdict, summarise
+from analysis.tuned import TunedBest, tuned_bests
 from study.errors import InputError
 from study.question import Question
 from study.training import Status
 
-__all__ = ["Comparison", "CriteriaTable", "FactorSummary", "LevelVerdict", "Verdict", "criteria_table"]
+__all__ = [
+    "Comparison",
+    "CriteriaTable",
+    "FactorSummary",
+    "LevelVerdict",
+    "TunedBest",
+    "Verdict",
+    "criteria_table",
+]
 
 SCHEMA = "mishstudy-criteria/1"
 """Name and version of the JSON form; `analysis/criteria.schema.json` describes it."""
@@ -29,7 +39,8 @@ SCHEMA = "mishstudy-criteria/1"
 class CriteriaTable:
     """The table with everything needed to read it without the sweep.
 
-    Every number is rounded to six significant digits when the table is built.
+    Every number is rounded to six significant digits when the table is built. The designs `ofat` and
+    `paired` have comparisons and no `tuned`; the design `tuned` has `tuned` and no comparisons.
 
     Parameters
     ----------
@@ -66,7 +77,8 @@ class CriteriaTable:
     strict : bool
         Whether Holm was used for the level rows too, instead of Benjamini-Hochberg.
     configurations, planned_configurations : int
-        Distinct configurations with at least one training, and in the design.
+        Distinct configurations with at least one training, and in the design (in `tuned`, where a
+        setting may be drawn twice, the number of trials).
     replicates : int
         Largest number of replicates of a configuration.
     trainings, planned_trainings : int
@@ -76,11 +88,12 @@ class CriteriaTable:
     mixed : bool
         Whether the trainings come from more than one environment.
     adaptive_excluded : int
-        Trainings of adaptive searches, which never enter the paired estimates.
+        Trainings of adaptive searches, which never enter the paired estimates; 0 in `tuned`, which has
+        none.
     failures : dict of str to dict of str to int
         Activation to status to number of trainings, statuses other than `ok` that occurred.
     dropped : int
-        Largest number of blocks without a usable pair, over the rivals.
+        Largest number of blocks without a usable pair, over the rivals; 0 in `tuned`.
     pair_correlation, seed_correlation : dict of str to (float or None)
         Per rival: correlation of the two metrics of a block, over blocks in which both are `ok`; and
         the intraclass correlation of the differences of one configuration over its replicates.
@@ -90,6 +103,8 @@ class CriteriaTable:
         Factor by factor, level by level, rival by rival.
     summaries : tuple of FactorSummary
         Headline first, then factor by factor; against all rivals, then against each.
+    tuned : tuple of TunedBest
+        One per activation, focus first: the best trial of each, without a verdict.
     notes : tuple of str
         Settings and caveats for the reader, plain sentences.
     """
@@ -126,6 +141,7 @@ class CriteriaTable:
     headline: tuple[Comparison, ...]
     levels: tuple[Comparison, ...]
     summaries: tuple[FactorSummary, ...]
+    tuned: tuple[TunedBest, ...]
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -155,6 +171,7 @@ class CriteriaTable:
             FactorSummary(**{**row, "levels": tuple(_level_from_json(level) for level in row["levels"])})
             for row in plain["summaries"]
         )
+        plain["tuned"] = tuple(TunedBest(**row) for row in plain["tuned"])
         return cls(**{**plain, "rivals": tuple(plain["rivals"]), "notes": tuple(plain["notes"])})
 
 
@@ -208,9 +225,13 @@ def criteria_table(
     """
     check_runs(runs, question)
     runs = sorted_runs(runs, question)
-    used = runs.loc[~runs["adaptive"]]
-    paired = {rival: pairs(runs, question, rival, chance=chance) for rival in question.rivals}
-    rows = comparisons(runs, paired, question, strict=strict)
+    tuned = question.design == "tuned"
+    # NOTE: the paired designs leave adaptive rows out of everything; a `tuned` frame has no others.
+    used = runs if tuned else runs.loc[~runs["adaptive"]]
+    paired = (
+        {} if tuned else {rival: pairs(runs, question, rival, chance=chance) for rival in question.rivals}
+    )
+    rows = () if tuned else comparisons(runs, paired, question, strict=strict)
     headline = tuple(row for row in rows if row.parameter is None)
     failed = used.loc[used["status"] != Status.OK.value].groupby(["activation", "status"]).size()
     failures: dict[str, dict[str, int]] = {activation: {} for activation in question.activations}
@@ -244,116 +265,13 @@ def criteria_table(
         mixed=mixed,
         adaptive_excluded=len(runs) - len(used),
         failures=failures,
-        dropped=max(row.dropped for row in headline),
+        dropped=max((row.dropped for row in headline), default=0),
         pair_correlation={rival: pair_correlation(found) for rival, found in paired.items()},
         seed_correlation={rival: seed_correlation(found) for rival, found in paired.items()},
         headline=headline,
         levels=tuple(row for row in rows if row.parameter is not None),
         summaries=summarise(rows, question, provisional=provisional),
+        tuned=tuned_bests(runs, question) if tuned else (),
         notes=(),
     )
-    return dataclasses.replace(table, notes=_notes(table))
-
-
-def _notes(table: CriteriaTable) -> tuple[str, ...]:
-    """Return the settings and caveats that every rendering carries."""
-    units = unit_name(table.design)
-    better = "higher" if table.higher_is_better else "lower"
-    delta, cap = (f"{value:g} {table.unit}" for value in (table.delta, table.loss_cap))
-    levels = "Holm" if table.strict else "Benjamini and Hochberg"
-    rows = table.headline + table.levels
-    ignorant = sum((row.uninformative or 0.0) > UNINFORMATIVE_LIMIT for row in rows)
-    changed = sum(not all(row.stable_under.values()) for row in rows)
-    notes: list[tuple[object, str]] = [
-        (
-            True,
-            f"{table.configurations} of {table.planned_configurations} configurations, up to "
-            f"{table.replicates} replicates, {table.trainings} of {table.planned_trainings} trainings; "
-            f"design {table.design}; data set {table.dataset}; architecture {table.architecture}; metric "
-            f"{table.metric} in {table.unit}, {better} is better.",
-        ),
-        (table.provisional, "Provisional: planned trainings are missing; a verdict shown now may change."),
-        (table.dataset_note, table.dataset_note),
-        (
-            table.mixed,
-            "The trainings come from more than one environment, so a pair may differ in more than its "
-            "activation.",
-        ),
-        (
-            True,
-            f"A difference is the mean over {units} of {table.focus} minus the rival in the same block, "
-            f"positive where {table.focus} is better, with its 95 % t interval; no pair counts for more "
-            f"than {cap}.",
-        ),
-        (
-            True,
-            f"Wins, loses: adjusted p at most {table.alpha:g}. Ties: shown to lie within {delta} either way. "
-            "Not enough evidence: neither, which is not a tie. Clear: the whole interval lies beyond "
-            f"{delta}. p is adjusted by Holm over the overall rows, by {levels} over all level rows; no "
-            f"verdict below {table.minimum_units} {units}.",
-        ),
-        (
-            len(table.rivals) > 1,
-            f"Against every rival, {table.focus} wins at a level if it wins against each of them. Whoever is "
-            f"named as winning elsewhere beats {table.focus} there; rivals are not compared with each other.",
-        ),
-        (True, _failure_note(table)),
-        (
-            table.dropped,
-            f"Up to {table.dropped} blocks per rival have no usable pair: one side is missing or was stopped "
-            "by a fault of the machine.",
-        ),
-        (
-            table.adaptive_excluded,
-            f"{table.adaptive_excluded} trainings of an adaptive search are left out: their settings were "
-            "chosen after seeing results.",
-        ),
-        (
-            ignorant,
-            f"In {ignorant} comparisons more than {UNINFORMATIVE_LIMIT:.0%} of the pairs say nothing, "
-            "because both sides failed or stayed at chance; these are never called a tie.",
-        ),
-        (
-            changed,
-            f"{changed} verdicts change at 0.6 or 2 times the cap, or when only better, equal and worse are "
-            "counted; the evidence table marks them.",
-        ),
-        *_correlation_notes(table),
-        (
-            True,
-            "Each level was moved alone from the baseline, so a verdict holds at the baseline of the others."
-            if table.design == "ofat"
-            else "Verdicts are averages over the other factors as they were drawn, for this data set, its "
-            "one test set and this budget; another search space is another question.",
-        ),
-    ]
-    return tuple(text for applies, text in notes if applies)
-
-
-def _correlation_notes(table: CriteriaTable) -> list[tuple[object, str]]:
-    found: list[tuple[object, str]] = []
-    for start, values in (
-        ("Correlation of the two results of a block", table.pair_correlation),
-        ("Correlation of a configuration's differences over its replicates", table.seed_correlation),
-    ):
-        known = [f"{value:.2f} ({rival})" for rival, value in values.items() if value is not None]
-        found.append((known, f"{start}: {joined(known)}."))
-    return found
-
-
-def _failure_note(table: CriteriaTable) -> str:
-    """Return which activation failed how often; for none, what can be said about the rate (3 / n)."""
-    units = max(row.units for row in table.headline)
-    parts: list[str] = []
-    for activation, statuses in table.failures.items():
-        counted = [f"{count} {status}" for status, count in statuses.items() if status in FAILURES]
-        if counted:
-            parts.append(f"{activation} {joined(counted)}")
-        elif units > 3:
-            parts.append(f"{activation} none (a rate below {3 / units:.1%} with 95 %)")
-        else:
-            parts.append(f"{activation} none")
-    return (
-        "A training that diverged or ran out of memory or time is never left out; it loses "
-        f"{table.loss_cap:g} {table.unit}. Failures: {'; '.join(parts)}."
-    )
+    return dataclasses.replace(table, notes=notes(table))

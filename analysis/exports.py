@@ -1,8 +1,9 @@
 """The criteria table as Markdown, CSV, JSON, LaTeX and HTML.
 
-All of them show the cells of `summary_rows` and `evidence_rows` (CSV and JSON the numbers behind them)
-and are byte for byte equal for equal tables. Numbers in the table have six significant digits; cells
-show one digit more than delta needs, and p-values two. Names come from users and are escaped.
+All of them show the cells of `summary_rows` and `evidence_rows`, for the design `tuned` those of
+`tuned_rows` (CSV and JSON the numbers behind them), and are byte for byte equal for equal tables.
+Numbers in the table have six significant digits; cells show one digit more than delta needs, and
+p-values two. Names come from users and are escaped.
 """
 
 import csv
@@ -15,7 +16,8 @@ from collections.abc import Callable, Iterable
 
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable
-from analysis.summaries import interval_text, p_text, remarks, unit_name
+from analysis.summaries import amount_text, interval_text, p_text, remarks, unit_name
+from analysis.tuned import TunedBest
 
 OVERALL = "(overall)"
 
@@ -81,11 +83,56 @@ def evidence_rows(table: CriteriaTable) -> Rows:
     return rows
 
 
-def _title(table: CriteriaTable) -> str:
-    return f"When does {table.focus} win?"
+def tuned_rows(table: CriteriaTable) -> Rows:
+    """Return the best trial of each activation as text, focus first; none unless the design is `tuned`."""
+
+    def score(value: float | None) -> str:
+        return "-" if value is None else amount_text(value, table.delta)
+
+    kind = table.metric.rpartition("_")[2]
+    return [
+        {
+            "Activation": best.activation,
+            "Best setting": best.setting or "-",
+            f"Chosen by validation {kind}": score(best.selection),
+            f"{table.metric} of that trial": score(best.score),
+            "Trials": str(best.trials),
+            "Failed": str(best.failed),
+        }
+        for best in table.tuned
+    ]
 
 
-def _sentences(table: CriteriaTable) -> list[str]:
+def title(table: CriteriaTable) -> str:
+    """Return the heading of a table."""
+    return (
+        "Best of each activation when tuned" if table.design == "tuned" else f"When does {table.focus} win?"
+    )
+
+
+def status_line(table: CriteriaTable) -> str:
+    """Return what must be read before the table: that it is provisional or adaptive; empty for neither."""
+    parts: list[str] = []
+    if table.provisional:
+        parts.append(f"Provisional: {table.trainings} of {table.planned_trainings} trainings are in.")
+    if table.design == "tuned":
+        parts.append("An adaptive search: it ranks nothing and has no verdict.")
+    return " ".join(parts)
+
+
+def sections(table: CriteriaTable) -> list[tuple[str, Rows]]:
+    """Return the tables to show with their captions, the answer first; none is empty."""
+    found = [
+        ("Best trial of each activation", tuned_rows(table)),
+        ("Recommendation", summary_rows(table)),
+        ("Against each rival", summary_rows(table, each_rival=True)),
+        ("Evidence", evidence_rows(table)),
+    ]
+    return [(caption, rows) for caption, rows in found if rows]
+
+
+def sentences(table: CriteriaTable) -> list[str]:
+    """Return the rows of the recommendation as advice, the overall answer first."""
     return [summary.sentence for summary in table.summaries if summary.rival is None]
 
 
@@ -115,16 +162,15 @@ def _markdown_table(cells: list[list[str]]) -> str:
 
 
 def to_markdown(table: CriteriaTable) -> str:
-    """Return the table as GitHub-flavoured Markdown: recommendation, sentences, evidence, notes."""
-    parts = [f"# {markdown_escape(_title(table))}", markdown_escape(table.question)]
-    if table.provisional:
-        parts.append(f"**Provisional: {table.trainings} of {table.planned_trainings} trainings are in.**")
-    parts.append(_markdown_table(_cells(summary_rows(table), markdown_escape)))
-    parts.append("\n".join(f"- {markdown_escape(sentence)}" for sentence in _sentences(table)))
-    by_rival = summary_rows(table, each_rival=True)
-    if by_rival:
-        parts += ["## Against each rival", _markdown_table(_cells(by_rival, markdown_escape))]
-    parts += ["## Evidence", _markdown_table(_cells(evidence_rows(table), markdown_escape))]
+    """Return the table as GitHub-flavoured Markdown: the answer, why, every comparison, notes."""
+    (_, first), *others = sections(table)
+    parts = [f"# {markdown_escape(title(table))}", markdown_escape(table.question)]
+    parts += [f"**{line}**" for line in [status_line(table)] if line]
+    parts.append(_markdown_table(_cells(first, markdown_escape)))
+    if table.summaries:
+        parts.append("\n".join(f"- {markdown_escape(sentence)}" for sentence in sentences(table)))
+    for caption, rows in others:
+        parts += [f"## {caption}", _markdown_table(_cells(rows, markdown_escape))]
     parts += ["## Notes", "\n".join(f"- {markdown_escape(note)}" for note in table.notes)]
     return "\n\n".join(parts) + "\n"
 
@@ -133,23 +179,35 @@ def to_csv(table: CriteriaTable) -> str:
     """Return every comparison as one CSV row: the fields of `Comparison`, headline first.
 
     `stable_under` is spread over columns `stable_under_...`; an empty cell is a number that does not
-    exist; `provisional` says whether planned trainings are missing.
+    exist; `provisional` says whether planned trainings are missing. For the design `tuned`: the fields
+    of `TunedBest`, a row per activation, its levels in a column per factor.
     """
-    rows: list[dict[str, object]] = []
-    for comparison in table.headline + table.levels:
-        row: dict[str, object] = {"focus": table.focus}
-        for field in dataclasses.fields(comparison):
-            value = getattr(comparison, field.name)
-            if field.name == "stable_under":
-                row |= {f"stable_under_{name}": value.get(name) for name in ("cap_0.6", "cap_2", "outcomes")}
-            else:
-                row[field.name] = value
-        rows.append({**row, "provisional": table.provisional})
+    rows = [_csv_of_tuned(best) for best in table.tuned] or [
+        _csv_of_comparison(comparison, table) for comparison in table.headline + table.levels
+    ]
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, fieldnames=[*columns, "provisional"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({**row, "provisional": table.provisional} for row in rows)
     return text.getvalue()
+
+
+def _csv_of_tuned(best: TunedBest) -> dict[str, object]:
+    fields = {field.name: getattr(best, field.name) for field in dataclasses.fields(best)}
+    levels = fields.pop("levels")
+    return {**fields, **levels}
+
+
+def _csv_of_comparison(comparison: Comparison, table: CriteriaTable) -> dict[str, object]:
+    row: dict[str, object] = {"focus": table.focus}
+    for field in dataclasses.fields(comparison):
+        value = getattr(comparison, field.name)
+        if field.name == "stable_under":
+            row |= {f"stable_under_{name}": value.get(name) for name in ("cap_0.6", "cap_2", "outcomes")}
+        else:
+            row[field.name] = value
+    return row
 
 
 def to_json(table: CriteriaTable) -> str:
@@ -198,34 +256,39 @@ def _latex_table(cells: list[list[str]], columns: str, caption: str) -> str:
     return "\n".join(lines)
 
 
+def _latex_columns(rows: Rows) -> str:
+    """Return the column types of a table: headings whose cells run long get a share of the line each."""
+    shares = {
+        "Best setting": 0.3,
+        "Who wins elsewhere": 0.22,
+        "Evidence": 0.34,
+        "Verdict": 0.16,
+        "Remarks": 0.16,
+    }
+    wide = {name: shares.get(name, 0.18 if name.startswith("When ") else 0.0) for name in rows[0]}
+    return " ".join(rf"p{{{share}\linewidth}}" if share else "l" for share in wide.values())
+
+
 def to_latex(table: CriteriaTable) -> str:
     """Return the table as LaTeX for a document that loads `booktabs` and `longtable`."""
-    title = latex_escape(_title(table) + (" (provisional)" if table.provisional else ""))
-    wide = r"l p{0.2\linewidth} p{0.25\linewidth} p{0.35\linewidth}"
-    main = _cells(summary_rows(table), latex_escape)
-    parts = [
-        r"% Needs \usepackage{booktabs,longtable}",
-        _latex_table(main, wide, f"{title} {latex_escape(table.question)}"),
-    ]
-    by_rival = summary_rows(table, each_rival=True)
-    if by_rival:
-        parts.append(
-            _latex_table(_cells(by_rival, latex_escape), f"l {wide}", f"{title} Against each rival.")
+    heading = latex_escape(title(table) + (" (provisional)" if table.provisional else ""))
+    parts = [r"% Needs \usepackage{booktabs,longtable}"]
+    for caption, rows in sections(table):
+        text = table.question if caption == "Recommendation" else f"{caption}."
+        made = _latex_table(
+            _cells(rows, latex_escape), _latex_columns(rows), f"{heading} {latex_escape(text)}"
         )
-    rows = evidence_rows(table)
-    columns = " ".join(r"p{0.16\linewidth}" if name in ("Verdict", "Remarks") else "l" for name in rows[0])
-    notes = "\n".join(rf"\item {latex_escape(note)}" for note in table.notes)
-    parts += [
-        r"{\footnotesize",
-        _latex_table(_cells(rows, latex_escape), columns, f"{title} Evidence."),
-        "}",
-        "\\begin{itemize}\n" + notes + "\n\\end{itemize}",
-    ]
+        parts += [r"{\footnotesize", made, "}"] if caption == "Evidence" else [made]
+    remarks = [*filter(None, [status_line(table)]), *table.notes]
+    notes = "\n".join(rf"\item {latex_escape(note)}" for note in remarks)
+    parts.append("\\begin{itemize}\n" + notes + "\n\\end{itemize}")
     return "\n".join(parts) + "\n"
 
 
-def _html_table(cells: list[list[str]], caption: str, kind: str) -> str:
+def _html_table(cells: list[list[str]], caption: str) -> str:
+    """Return one table; its class is the caption in lower case, words joined by `-`."""
     header, *rows = cells
+    kind = caption.lower().replace(" ", "-")
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
     body = "\n".join(
         f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>"
@@ -243,16 +306,14 @@ def to_html(table: CriteriaTable) -> str:
     def listed(items: Iterable[str]) -> str:
         return "<ul>\n" + "\n".join(f"<li>{html.escape(item)}</li>" for item in items) + "\n</ul>"
 
-    parts = ['<section class="criteria">', f"<h2>{html.escape(_title(table))}</h2>"]
+    parts = ['<section class="criteria">', f"<h2>{html.escape(title(table))}</h2>"]
     parts.append(f"<p>{html.escape(table.question)}</p>")
-    if table.provisional:
-        counts = f"{table.trainings} of {table.planned_trainings} trainings are in."
-        parts.append(f'<p class="provisional"><strong>Provisional: {counts}</strong></p>')
-    main = _cells(summary_rows(table), html.escape)
-    parts += [_html_table(main, "Recommendation", "recommendation"), listed(_sentences(table))]
-    by_rival = summary_rows(table, each_rival=True)
-    if by_rival:
-        parts.append(_html_table(_cells(by_rival, html.escape), "Against each rival", "by-rival"))
-    parts.append(_html_table(_cells(evidence_rows(table), html.escape), "Evidence", "evidence"))
+    parts += [
+        f'<p class="status"><strong>{html.escape(line)}</strong></p>' for line in [status_line(table)] if line
+    ]
+    (caption, first), *others = sections(table)
+    parts.append(_html_table(_cells(first, html.escape), caption))
+    parts += [listed(sentences(table))] if table.summaries else []
+    parts += [_html_table(_cells(rows, html.escape), caption) for caption, rows in others]
     parts += [listed(table.notes), "</section>"]
     return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode() + "\n"

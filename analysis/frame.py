@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from analysis.levels import off_baseline
 from study.errors import InputError
 from study.question import Design, Factor, Question
 from study.training import Status
@@ -160,8 +161,10 @@ def runs_frame(record: "Record") -> pd.DataFrame:
             frame[name] = frame[name].map(str).astype("str")  # a factor may mix names and switches
         else:
             frame[name] = frame[name].astype(column.dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    # Two rows of a design may hold the same setting; it is one configuration, under its first index.
-    frame["index"] = frame.groupby("configuration")["index"].transform("min").astype("int64")
+    if question.design != "tuned":
+        # Two rows of a design may hold the same setting; it is one configuration, under its first index.
+        # The index of an adaptive search is the number of the trial, and stays.
+        frame["index"] = frame.groupby("configuration")["index"].transform("min").astype("int64")
     check_runs(frame, question)
     return sorted_runs(frame, question)
 
@@ -193,8 +196,9 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
     InputError
         If a column is missing or has the wrong dtype, an activation or a status is unknown, a block
         has an activation twice or lies in two configurations, a value is outside its range, a metric
-        is there without the status `ok` or missing with it, or a training that would enter the
-        paired comparison was pruned.
+        is there without the status `ok` or missing with it, a training that would enter the paired
+        comparison was pruned, an `ofat` configuration is away from the baseline in more than one
+        factor, or a row of `tuned` is not marked as adaptive.
     """
     schema = columns(question)
     missing = [name for name in schema if name not in frame.columns]
@@ -255,6 +259,30 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
         raise InputError(
             f"{pruned} training(s) of the paired comparison have the status 'pruned', and it needs every "
             "training run to its end; train them without a pruner."
+        )
+    if question.design == "tuned" and not bool(frame["adaptive"].all()):
+        _refuse("adaptive", "must be true in the design tuned, which chooses after seeing results", "false")
+    if question.design == "ofat":
+        _check_walks(frame, question)
+
+
+def _check_walks(frame: pd.DataFrame, question: Question) -> None:
+    """Check that every `ofat` configuration moves one factor at most."""
+    stated = dict(question.baseline)
+    missing = [factor.name for factor in question.factors if factor.name not in stated]
+    if missing:
+        raise InputError(
+            "the design ofat needs a baseline level for every factor, and the question has none for "
+            f"{', '.join(missing)}; add it."
+        )
+    away = off_baseline(frame, question)
+    far = away.loc[away.sum(axis=1) > 1]
+    if len(far):
+        moved = far.columns[far.iloc[0]]
+        raise InputError(
+            "the design ofat moves one factor at a time away from its baseline, but the configuration "
+            f"{frame.loc[far.index[0], 'configuration']!r} moves {', '.join(moved)}; "
+            "take it out, or ask with the design paired."
         )
 
 

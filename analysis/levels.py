@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from study.question import Factor, Question
 from study.training import Level
@@ -70,7 +69,7 @@ def regions(configurations: pd.DataFrame, question: Question) -> tuple[tuple[Reg
     ofat = question.design == "ofat"
     away = off_baseline(configurations, question) if ofat else pd.DataFrame(index=configurations.index)
     for factor in question.conditions:
-        levels, members = _levels(configurations[factor.name], factor, each=ofat)
+        levels, members = _levels(configurations[factor.name].to_numpy(), factor, each=ofat)
         others = away.drop(columns=factor.name) if ofat else away
         found += levels
         inside.append(members & ~others.any(axis=1).to_numpy(dtype=bool))
@@ -95,26 +94,27 @@ def off_baseline(configurations: pd.DataFrame, question: Question) -> pd.DataFra
     baseline = dict(question.baseline)
     return pd.DataFrame(
         {
-            factor.name: ~_at(configurations[factor.name], baseline[factor.name])
+            factor.name: ~_at(configurations[factor.name].to_numpy(), baseline[factor.name])
             for factor in question.factors
         },
         index=configurations.index,
     )
 
 
-def _at(values: pd.Series, level: Level) -> np.ndarray:
+def _at(values: np.ndarray, level: Level) -> np.ndarray:
     """Return where a factor is at `level`; a number read back from text may be off by a rounding."""
-    if types.is_bool_dtype(values.dtype) or not types.is_numeric_dtype(values.dtype):
-        return (values == (level if types.is_bool_dtype(values.dtype) else str(level))).to_numpy(dtype=bool)
-    return np.isclose(values.to_numpy(dtype="float64"), float(level), rtol=1e-9, atol=0)
+    if values.dtype.kind in "iuf":
+        return np.isclose(values, float(level), rtol=1e-9, atol=0)
+    return values == (level if values.dtype.kind == "b" else str(level))
 
 
-def _listed(values: pd.Series, factor: Factor) -> list[Level] | None:
+def _listed(values: np.ndarray, factor: Factor) -> list[Level] | None:
     """Return the levels of a factor in the order of its rows, or None for a range."""
+    levels: list[Level]
     if factor.levels is not None:
         levels = list(factor.levels)
     elif factor.integer and factor.low is not None and factor.high is not None:
-        levels: list[Level] = list(range(int(factor.low), int(factor.high) + 1, factor.step or 1))
+        levels = list(range(int(factor.low), int(factor.high) + 1, factor.step or 1))
     else:
         return None
     # A baseline may lie outside the listed levels; it gets a row rather than vanish.
@@ -126,7 +126,7 @@ def _listed(values: pd.Series, factor: Factor) -> list[Level] | None:
     return levels
 
 
-def _levels(values: pd.Series, factor: Factor, *, each: bool) -> tuple[list[Region], np.ndarray]:
+def _levels(values: np.ndarray, factor: Factor, *, each: bool) -> tuple[list[Region], np.ndarray]:
     """Return the regions of one factor and their members, shape (regions, configurations).
 
     A range, and a long list of numbers unless `each` level is wanted, becomes a few bins.
@@ -140,14 +140,14 @@ def _levels(values: pd.Series, factor: Factor, *, each: bool) -> tuple[list[Regi
             for level, number in zip(listed, numbers, strict=True)
         ]
         return found, np.stack([_at(values, level) for level in listed])
-    numbers = values.to_numpy(dtype="float64")
-    if not len(numbers):
+    if not len(values):
         low, high = factor.low, factor.high
         if factor.levels is not None:
             low, high = min(map(float, factor.levels)), max(map(float, factor.levels))
         assert low is not None
         assert high is not None
         return [_bin(factor, low, high, suffix)], np.zeros((1, 0), dtype=bool)
+    numbers = values.astype("float64")
     code = _equal_count_bins(numbers)
     members = code == np.arange(code.max() + 1)[:, None]
     return [_bin(factor, numbers[row].min(), numbers[row].max(), suffix) for row in members], members

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict
+from analysis.levels import number_text
 from study.question import Design, Question
 
 EVERYWHERE = "every configuration"
 NONE_SHOWN = "none shown"
+EVERY_LEVEL = "every tested level"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +32,7 @@ class LevelVerdict:
     run : bool
         False for a level of which no pair exists.
     wins_against, loses_to, ties_with, not_settled_against : tuple of str
-        The rivals by name, in the order of the question; those it loses to by margin, largest first.
+        The rivals by name, in the order of the question.
     """
 
     level: str
@@ -55,7 +57,9 @@ class FactorSummary:
     levels : tuple of LevelVerdict
         In the order of the spec.
     wins, elsewhere, evidence : str
-        The cells `When <focus> wins`, `Who wins elsewhere` and `Evidence`, plain text.
+        The cells `When <focus> wins`, `Who wins elsewhere` and `Evidence`, plain text. The evidence is
+        the weakest that the row stands on: of its wins and of its losses, else of its ties, else the
+        comparison that came nearest to a verdict.
     sentence : str
         The row as a sentence to act on, plain text.
     """
@@ -99,6 +103,11 @@ def interval_text(comparison: Comparison, delta: float) -> str:
     return f"{middle} [{ends}]"
 
 
+def quantity_text(value: float, unit: str) -> str:
+    """Return an amount of a unit that is given in the plural, such as `1 point` or `0.5 points`."""
+    return f"{number_text(value)} {unit.removesuffix('s') if value == 1 else unit}"
+
+
 def joined(names: Sequence[str], last: str = "and") -> str:
     """Return names as prose: `a`, `a and b`, `a, b and c`."""
     return f" {last} ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]])
@@ -111,12 +120,12 @@ def remarks(comparison: Comparison, design: Design) -> tuple[str, ...]:
         found.append(f"too few {unit_name(design)} for a verdict")
     if comparison.uninformative is not None and comparison.uninformative > UNINFORMATIVE_LIMIT:
         found.append(
-            f"{comparison.uninformative:.0%} of the pairs say nothing (both failed or stayed at chance): "
-            "never called a tie"
+            f"{comparison.uninformative * 100:.0f} % of the pairs say nothing (both failed or stayed at "
+            "chance): never called a tie"
         )
     decided = comparison.verdict in (Verdict.WINS, Verdict.LOSES)
     if decided and comparison.failure_share is not None and comparison.failure_share >= 0.5:
-        found.append(f"{comparison.failure_share:.0%} of the difference comes from failures")
+        found.append(f"{comparison.failure_share * 100:.0f} % of the difference comes from failures")
     names = {"cap_0.6": "at 0.6 times the cap", "cap_2": "at twice the cap", "outcomes": "on outcomes alone"}
     changed = [names[name] for name, stable in comparison.stable_under.items() if not stable]
     if changed:
@@ -141,7 +150,6 @@ def _level_verdict(comparisons: Sequence[Comparison]) -> LevelVerdict:
         verdict = Verdict.TIES
     else:
         verdict = Verdict.NOT_ENOUGH_EVIDENCE
-    loses.sort(key=lambda comparison: comparison.difference or 0.0)
     wins_against, ties_with, loses_to, not_settled_against = (
         tuple(comparison.rival for comparison in group)
         for group in (wins, ties, loses, rivals(Verdict.NOT_ENOUGH_EVIDENCE))
@@ -157,89 +165,91 @@ def _level_verdict(comparisons: Sequence[Comparison]) -> LevelVerdict:
     )
 
 
-def _named(levels: Sequence[LevelVerdict], verdict: Verdict) -> list[str]:
-    return [level.level for level in levels if level.run and level.verdict == verdict]
-
-
-def _grouped(
-    levels: Sequence[LevelVerdict], attribute: str, verdict: Verdict, last: str = "and"
-) -> list[tuple[str, str]]:
-    """Return (rivals, levels) as text, levels with the same rivals together, in order of appearance."""
-    groups: dict[str, list[str]] = {}
+def _groups(levels: Sequence[LevelVerdict], attribute: str) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Return (rivals, levels) with the same rivals together, most rivals first; levels that were run."""
+    groups: dict[tuple[str, ...], list[str]] = {}
     for level in levels:
-        if level.verdict == verdict:
-            groups.setdefault(joined(getattr(level, attribute), last), []).append(level.level)
-    return [(rivals, ", ".join(names)) for rivals, names in groups.items()]
+        rivals = getattr(level, attribute)
+        if level.run and rivals:
+            groups.setdefault(rivals, []).append(level.level)
+    return sorted(groups.items(), key=lambda group: -len(group[0]))
 
 
-def _cells(parameter: str | None, levels: Sequence[LevelVerdict], rivals: int) -> tuple[str, str]:
+def _cells(headline: bool, levels: Sequence[LevelVerdict], rivals: int) -> tuple[str, str]:
     """Return the cells `When <focus> wins` and `Who wins elsewhere`."""
-    elsewhere: list[str] = []
-    if parameter is None:
-        (level,) = levels
-        wins = ""
-        if level.wins_against:
-            everyone = len(level.wins_against) == rivals
-            wins = "overall" if everyone else f"overall against {joined(level.wins_against)}"
-        if level.loses_to:
-            elsewhere.append(f"{joined(level.loses_to)} overall")
-        if level.ties_with:
-            elsewhere.append(f"ties with {joined(level.ties_with)}")
-        if level.not_settled_against:
-            elsewhere.append(f"not settled against {joined(level.not_settled_against)}")
-    else:
-        won, run = _named(levels, Verdict.WINS), [level for level in levels if level.run]
-        wins = "every tested level" if won and len(won) == len(run) else ", ".join(won)
-        elsewhere += [f"{who} at {where}" for who, where in _grouped(levels, "loses_to", Verdict.LOSES)]
-        elsewhere += [
-            f"ties with {who} at {where}" for who, where in _grouped(levels, "ties_with", Verdict.TIES)
-        ]
-        not_settled = _named(levels, Verdict.NOT_ENOUGH_EVIDENCE)
-        not_run = [level.level for level in levels if not level.run]
-        elsewhere += [f"not settled: {', '.join(not_settled)}"] if not_settled else []
-        elsewhere += [f"not run: {', '.join(not_run)}"] if not_run else []
-    return wins or NONE_SHOWN, "; ".join(elsewhere) or "-"
+    run = sum(level.run for level in levels)
+
+    def said(attribute: str, all_rivals: str, some_rivals: str, link: str, everywhere: str) -> list[str]:
+        """Put one kind of verdict in words; `{}` stands for the rivals."""
+        found: list[str] = []
+        for names, where in _groups(levels, attribute):
+            who = (all_rivals if len(names) == rivals else some_rivals).format(joined(names))
+            at = everywhere if len(where) == run > 1 else ", ".join(where)
+            found.append(who or at if headline or not (who and at) else f"{who}{link}{at}")
+        return found
+
+    wins = said("wins_against", "overall" if headline else "", "over {}", ": ", EVERY_LEVEL)
+    elsewhere = [
+        *said("loses_to", "{}", "{}", " at ", EVERY_LEVEL),
+        *said("ties_with", "ties with {}", "ties with {}", " at ", EVERY_LEVEL),
+        *said("not_settled_against", "not settled", "not settled against {}", ": ", ""),
+    ]
+    not_run = [level.level for level in levels if not level.run]
+    if not_run:
+        elsewhere.append("no pair" if headline else f"no pair: {', '.join(not_run)}")
+    return "; ".join(wins) or NONE_SHOWN, "; ".join(elsewhere) or "-"
 
 
-def _evidence(comparisons: Sequence[Comparison], levels: Sequence[LevelVerdict], question: Question) -> str:
-    """Return the weakest support of what a row says: of its wins, else losses, else ties.
+def _doubt(comparison: Comparison) -> float:
+    """Return the adjusted p-value of what a comparison says, of the nearest verdict where it says nothing."""
+    p = comparison.p_adjusted if comparison.p_adjusted is not None else 1.0
+    p_tie = comparison.p_tie_adjusted if comparison.p_tie_adjusted is not None else 1.0
+    if comparison.verdict is Verdict.TIES:
+        return p_tie
+    return min(p, p_tie) if comparison.verdict is Verdict.NOT_ENOUGH_EVIDENCE else p
 
-    Where it says nothing, the comparison that came nearest to a verdict.
-    """
-    won = {level.level for level in levels if level.verdict == Verdict.WINS}
-    headline = comparisons[0].parameter is None
-    pools = {
-        "weakest": [
-            row for row in comparisons if row.verdict is Verdict.WINS and (headline or row.level in won)
-        ],
-        "weakest loss": [row for row in comparisons if row.verdict is Verdict.LOSES],
-        "weakest tie": [row for row in comparisons if row.verdict is Verdict.TIES],
-        "nearest to a verdict": [row for row in comparisons if row.p is not None],
-    }
-    name, pool = next(((name, pool) for name, pool in pools.items() if pool), ("", []))
-    if not pool:
+
+def _support(comparison: Comparison, kind: str, question: Question, *, several: bool) -> str:
+    """Return one comparison as evidence."""
+    wins = comparison.verdict is Verdict.WINS
+    doubt = _doubt(comparison)
+    of_tie = comparison.p_tie_adjusted == doubt != comparison.p_adjusted
+    parts = [
+        f"{interval_text(comparison, question.delta)} {question.unit}",
+        f"{'over' if wins else 'against'} {comparison.rival}" if several else "",
+        f"at {comparison.level}" if comparison.level is not None else "",
+    ]
+    details = [
+        kind,
+        f"adjusted p{' of a tie' if of_tie else ''} {p_text(doubt)}",
+        f"{comparison.units} {unit_name(question.design)}",
+        "" if all(comparison.stable_under.values()) else "fragile",
+    ]
+    return f"{' '.join(filter(None, parts))} ({'; '.join(filter(None, details))})"
+
+
+def _evidence(comparisons: Sequence[Comparison], question: Question) -> str:
+    """Return what a row stands on, see `FactorSummary`."""
+    judged = [row for row in comparisons if row.p_adjusted is not None]
+    if not judged:
         return "too few pairs" if any(row.pairs for row in comparisons) else "no pairs"
-    tie = name == "weakest tie"
-
-    def doubt(row: Comparison) -> tuple[float, float]:
-        p = row.p_tie_adjusted if tie else row.p_adjusted
-        return (p, 0.0) if p is not None else (1.0, row.p or 0.0)
-
-    chosen = min(pool, key=doubt) if name == "nearest to a verdict" else max(pool, key=doubt)
     several = len({row.rival for row in comparisons}) > 1
-    label = " ".join(
-        [
-            *([name] if len(pool) > 1 or name == "nearest to a verdict" else []),
-            *([f"at {chosen.level}"] if chosen.level is not None else []),
-            *([f"over {chosen.rival}"] if several else []),
-        ]
-    )
-    p = chosen.p_tie_adjusted if tie else chosen.p_adjusted
-    return (
-        f"{label + ': ' if label else ''}{interval_text(chosen, question.delta)} {question.unit}; "
-        + (f"adjusted p{' of a tie' if tie else ''} {p_text(p)}; " if p is not None else "")
-        + f"{chosen.pairs} pairs, {chosen.units} {unit_name(question.design)}"
-    )
+    by_verdict = {verdict: [row for row in judged if row.verdict is verdict] for verdict in Verdict}
+    found = [
+        (by_verdict[Verdict.WINS], "weakest of {} wins"),
+        (by_verdict[Verdict.LOSES], "weakest of {} losses"),
+    ]
+    if not any(pool for pool, _ in found):
+        found = [(by_verdict[Verdict.TIES], "weakest of {} ties")]
+    texts = [
+        _support(
+            max(pool, key=_doubt), kind.format(len(pool)) if len(pool) > 1 else "", question, several=several
+        )
+        for pool, kind in found
+        if pool
+    ]
+    nearest = "nearest to a verdict" if len(judged) > 1 else ""
+    return "; ".join(texts) or _support(min(judged, key=_doubt), nearest, question, several=several)
 
 
 def _settling(comparisons: Sequence[Comparison], question: Question) -> str:
@@ -250,13 +260,14 @@ def _settling(comparisons: Sequence[Comparison], question: Question) -> str:
     worst = max(wanted, key=lambda comparison: comparison.units_to_settle or 0)
     where = f" at {worst.level}" if worst.level is not None else ""
     needed = f"{worst.units_to_settle} {unit_name(question.design)}"
-    return f" About {needed}{where} would settle it (now {worst.units})."
+    return (
+        f"About {needed}{where} would settle {'it' if len(wanted) == 1 else 'all of it'} (now {worst.units})."
+    )
 
 
 def _sentence(
     comparisons: Sequence[Comparison],
     levels: Sequence[LevelVerdict],
-    evidence: str,
     question: Question,
     *,
     provisional: bool,
@@ -264,48 +275,38 @@ def _sentence(
     """Return a row as advice."""
     focus, parameter = question.focus, comparisons[0].parameter
     names = list(dict.fromkeys(comparison.rival for comparison in comparisons))
-    everyone = names[0] if len(names) == 1 else "every rival"
+    run = [level.level for level in levels if level.run]
+
+    def rivals(some: Sequence[str], everyone: str) -> str:
+        return everyone if len(some) == len(names) > 1 else joined(some)
+
+    def where(some: Sequence[str]) -> str:
+        if parameter is None:
+            return "On average over the configurations"
+        return (
+            f"At every tested {parameter}"
+            if len(some) == len(run) > 1
+            else f"With {parameter} {joined(some, 'or')}"
+        )
+
     parts: list[str] = []
-    if parameter is None:
-        (level,) = levels
-        if level.wins_against:
-            against = everyone if len(level.wins_against) == len(names) else joined(level.wins_against)
-            parts.append(f"Over every configuration {focus} beats {against} ({evidence}).")
-        if level.loses_to:
-            verb = "beat" if len(level.loses_to) > 1 else "beats"
-            parts.append(f"Over every configuration {joined(level.loses_to)} {verb} {focus}.")
-        if level.ties_with:
-            parts.append(
-                f"Between {focus} and {joined(level.ties_with, 'or')} the difference is too small to matter."
-            )
-        if level.not_settled_against:
-            open_ = [
-                comparison for comparison in comparisons if comparison.rival in level.not_settled_against
-            ]
-            parts.append(f"Against {joined(level.not_settled_against)} there is not enough evidence.")
-            parts[-1] += _settling(open_, question)
-    else:
-        won, run = _named(levels, Verdict.WINS), [level for level in levels if level.run]
-        if won and len(won) == len(run):
-            parts.append(f"{focus} beats {everyone} at every tested level of {parameter} ({evidence}).")
-        elif won:
-            parts.append(
-                f"With {parameter} {joined(won, 'or')}, use {focus}: it beats {everyone} there ({evidence})."
-            )
-        for who, where in _grouped(levels, "loses_to", Verdict.LOSES, "or"):
-            parts.append(f"With {parameter} {where}, use {who} instead.")
-        for who, where in _grouped(levels, "ties_with", Verdict.TIES):
-            parts.append(f"With {parameter} {where}, {focus} and {who} differ too little to matter.")
-        not_settled = _named(levels, Verdict.NOT_ENOUGH_EVIDENCE)
-        if not_settled:
-            open_ = [row for row in comparisons if row.level in not_settled]
-            where = "any level" if len(not_settled) == len(run) else joined(not_settled)
-            parts.append(f"For {parameter} there is not enough evidence at {where}.")
-            parts[-1] += _settling(open_, question)
-        not_run = [level.level for level in levels if not level.run]
-        if not_run:
-            parts.append(f"{parameter} {joined(not_run)} was never run.")
-    return ("Provisional: " if provisional else "") + " ".join(parts)
+    for who, at in _groups(levels, "wins_against"):
+        parts.append(f"{where(at)}, {focus} beats {rivals(who, 'every rival')}.")
+    for who, at in _groups(levels, "loses_to"):
+        verb = "beats" if len(who) == 1 else "each beat"
+        parts.append(f"{where(at)}, {joined(who)} {verb} {focus}.")
+    for who, at in _groups(levels, "ties_with"):
+        parts.append(f"{where(at)}, {focus} and {joined(who)} differ too little to matter.")
+    open_groups = _groups(levels, "not_settled_against")
+    for who, at in open_groups:
+        parts.append(f"{where(at)}, there is not enough evidence against {rivals(who, 'any rival')}.")
+    parts += [_settling(comparisons, question)] if open_groups else []
+    not_run = [level.level for level in levels if not level.run]
+    if not_run:
+        parts.append(
+            "There is no pair yet." if parameter is None else f"{where(not_run)}, there is no pair yet."
+        )
+    return ("Provisional: " if provisional else "") + " ".join(filter(None, parts))
 
 
 def _summary(
@@ -318,16 +319,15 @@ def _summary(
     levels = tuple(_level_verdict(group) for group in by_level.values())
     parameter = comparisons[0].parameter
     rivals = len({comparison.rival for comparison in comparisons})
-    wins, elsewhere = _cells(parameter, levels, rivals)
-    evidence = _evidence(comparisons, levels, question)
+    wins, elsewhere = _cells(parameter is None, levels, rivals)
     return FactorSummary(
         parameter=parameter,
         rival=rival,
         levels=levels,
         wins=wins,
         elsewhere=elsewhere,
-        evidence=evidence,
-        sentence=_sentence(comparisons, levels, evidence, question, provisional=provisional),
+        evidence=_evidence(comparisons, question),
+        sentence=_sentence(comparisons, levels, question, provisional=provisional),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from study import references
 
-PACKAGES = ("mishstudy", "keras", "tensorflow", "numpy", "scipy")
-"""Packages whose versions can move a result."""
+PACKAGES = {"fit": ("tensorflow",), "population": ("jax", "jaxlib")}
+"""Engine to the packages whose versions can move its results, beside those of every engine."""
 
 
 def processor() -> str:
@@ -22,10 +22,11 @@ def processor() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Return the installed version of each of `PACKAGES`; packages that are not installed are left out."""
+def versions(*engines: str) -> dict[str, str]:
+    """Return the installed versions of what the engines rest on; what is not installed is left out."""
     found: dict[str, str] = {}
-    for package in PACKAGES:
+    own = [package for engine in engines for package in PACKAGES[engine]]
+    for package in ("mishstudy", "keras", *own, "numpy", "scipy"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -61,7 +62,7 @@ def fingerprint(
         "threads": threads,
         "engine": engine,
         "jit": jit,
-        "versions": versions(),
+        "versions": versions(engine),
         "own": dict(sorted(own.items())),
         "data": dict(data),
     }

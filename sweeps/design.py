@@ -9,13 +9,12 @@ that maps to a configuration drawn before is passed over.
 
 import hashlib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from study.errors import InputError
-from study.programs import Program, program_of
 from study.question import Factor
 from study.training import Configuration, Level, Training
 from sweeps.spec import SweepSpec
@@ -58,44 +57,6 @@ def trainings(spec: SweepSpec) -> list[PlannedTraining]:
         for replicate in range(replicates(spec, configuration))
         for activation in (spec.focus, *spec.rivals)
     ]
-
-
-def in_training_order(
-    planned: list[PlannedTraining], done: Collection[str] = ()
-) -> list[list[PlannedTraining]]:
-    """Group trainings by compiled program.
-
-    Programs that differ in the activation alone follow each other, so that whole configurations
-    become complete early. The order depends on the whole design, so that a resumed sweep goes on in
-    the order of an undisturbed one.
-
-    Parameters
-    ----------
-    planned : list of PlannedTraining
-        The whole design.
-    done : collection of str
-        Digests of trainings to leave out.
-
-    Returns
-    -------
-    list of list of PlannedTraining
-        One list per program.
-    """
-    groups: dict[Program, list[PlannedTraining]] = {}
-    for item in planned:
-        groups.setdefault(program_of(item.training), []).append(item)
-    families: dict[tuple[object, ...], list[list[PlannedTraining]]] = {}
-    for program, members in groups.items():
-        family = tuple(
-            getattr(program, name) for name in Program.__dataclass_fields__ if name != "activation"
-        )
-        families.setdefault(family, []).append(members)
-    left = (
-        [item for item in group if item.training.digest not in done]
-        for family in families.values()
-        for group in family
-    )
-    return [group for group in left if group]
 
 
 def level_at(factor: Factor, u: float) -> Level:

@@ -17,6 +17,7 @@ from rich.text import Text
 from study import datasets, environment
 from study.errors import InputError, RunError
 from study.training import Configuration, Status
+from sweeps.engines import grouped
 from sweeps.executors import ENGINES, ChildExecutor
 from sweeps.home import Home
 from sweeps.spec import parse
@@ -59,8 +60,9 @@ def examine(home: Home, data: Path | None, *, gpu: bool) -> list[Finding]:
 def _software() -> Iterator[Finding]:
     supported = (3, 11) <= sys.version_info < (3, 14)
     yield Finding("Python", supported, f"{platform.python_version()} (needed: 3.11 to 3.13)")
-    versions = environment.versions()
-    for package in environment.PACKAGES:
+    wanted = ["mishstudy", "keras", *(name for names in environment.PACKAGES.values() for name in names)]
+    versions = environment.versions(*ENGINES)
+    for package in [*wanted, "numpy", "scipy"]:
         version = versions.get(package)
         yield Finding(package, version is not None, version or "not installed; run `make setup`")
     spec = importlib.util.find_spec("sweeps")
@@ -112,7 +114,7 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
             )  # fmt: skip
             try:
                 ready = executor.start()
-                results = list(executor.train(trainings)) if gpu else []
+                results = list(executor.train(grouped(engine, "gpu", trainings, ()))) if gpu else []
             except (InputError, RunError) as error:
                 words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
                 yield Finding(f"engine {engine}", False, f"{error} {words[-300:]}".strip())
@@ -126,7 +128,7 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
             words = (
                 "one block trained on a GPU"
                 if fine
-                else "no GPU was used: TensorFlow sees none; see docs/gpu.md"
+                else "no GPU was used: the engine sees none; see docs/gpu.md"
             )
             yield Finding(f"engine {engine} on a GPU", fine, words)
 

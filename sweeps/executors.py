@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import InputError, RunError
+from study.packing import Group, Pack
 from study.training import Status, Training, TrainingResult
 
-ENGINES = {"fit": "study.fit"}
-"""Engine name to the module that holds `configure`, `JIT_COMPILE` and the engine's class."""
+ENGINES = {"fit": ("study.fit", "FitEngine"), "population": ("study.population", "PopulationEngine")}
+"""Engine name to its module, which holds `configure` and `JIT_COMPILE`, and its class there."""
 
 ATTEMPTS = 2
 """How often a training may take its process down before that is its result."""
@@ -116,36 +117,40 @@ class ChildExecutor:
         """
         assert self._connection is not None
         self._connection.send(("check", list(trainings)))
-        while not isinstance(answer := self._receive(), _Done):
-            if answer is None:
-                raise RunError(f"the training process died while it checked the spec ({self._ending()}).")
+        if self._receive() is None:
+            raise RunError(f"the training process died while it checked the spec ({self._ending()}).")
 
-    def train(self, trainings: Sequence[Training]) -> Iterator[TrainingResult]:
-        """Train in order; a child that dies is replaced and its training tried once more.
+    def train(self, groups: Sequence[Group | Pack]) -> Iterator[TrainingResult]:
+        """Train in order; a child that dies is replaced, and what it was at is tried once more.
 
         Yields
         ------
         TrainingResult
             One per training, in order. Closing the iterator early stops the child.
         """
-        remaining = list(trainings)
-        attempts = 0
-        finished = False
+        remaining, done, attempts, finished = list(groups), set[str](), 0, False
         try:
             while remaining:
                 assert self._connection is not None
                 self._connection.send(("train", remaining))
-                while (answer := self._receive()) is not None and not isinstance(answer, _Done):
-                    remaining.pop(0)
+                while isinstance(answer := self._receive(), TrainingResult):
                     attempts = 0
-                    yield answer
-                if answer is None:
-                    attempts += 1
-                    if attempts == ATTEMPTS:
-                        yield self._casualty(remaining.pop(0))
-                        attempts = 0
-                    self.stop()
-                    self.start()
+                    if answer.digest not in done:
+                        done.add(answer.digest)
+                        yield answer
+                if answer is not None:
+                    break
+                remaining = _left(remaining, done)
+                attempts += 1
+                if attempts == ATTEMPTS:
+                    attempts = 0
+                    lost = [each for each in remaining[0].trainings if each.digest not in done]
+                    for training in lost[: remaining[0].at_stake]:
+                        done.add(training.digest)
+                        yield self._casualty(training)
+                    remaining = _left(remaining, done)
+                self.stop()
+                self.start()
             finished = True
         finally:
             if not finished:
@@ -184,6 +189,10 @@ class ChildExecutor:
             status=Status.ERROR,
             reason=f"the training process died {ATTEMPTS} times ({self._ending()})",
         )
+
+
+def _left(groups: Sequence[Group | Pack], done: set[str]) -> list[Group | Pack]:
+    return [left for group in groups if (left := group.without(done)) is not None]
 
 
 @contextmanager
@@ -225,16 +234,20 @@ def _serve(
     _write_to(log)
     sys.path.insert(0, str(import_from))
     try:
-        module = importlib.import_module(ENGINES[engine_name])
+        module_name, class_name = ENGINES[engine_name]
+        module = importlib.import_module(module_name)
         device = module.configure(threads)
-        engine = module.FitEngine(data)
+        engine = getattr(module, class_name)(data)
         loaded = engine.load(dataset, train_size)
         data_set = {"digest": loaded.digest, "guess": loaded.guess()}
         connection.send(Ready(device=device, jit=module.JIT_COMPILE, data=data_set))
         while True:
-            task, trainings = connection.recv()
-            for result in engine.train(trainings) if task == "train" else engine.check(trainings):
-                connection.send(result)
+            task, work = connection.recv()
+            if task == "check":
+                engine.check(work)
+            else:
+                for result in engine.train(work):
+                    connection.send(result)
             connection.send(_Done())
     except InputError as error:
         connection.send(_Refused(str(error)))

@@ -1,37 +1,21 @@
-"""What a sweep would do and cost, before anything is trained.
-
-Times come from one small model of a training step (a cost per layer and arithmetic at a rate),
-scaled by what trainings in the same home really took. Without such timings the assumptions
-themselves are used, and printed.
-"""
+"""What a sweep would do, cost, and be able to detect, before anything is trained."""
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from statistics import median, stdev
+from statistics import stdev
 from typing import Any
 
 from study import ledger
-from study.architectures import ARCHITECTURES
-from study.datasets import DATASETS
 from study.ledger import Entry, Record
 from study.question import Factor, Question
-from study.training import Configuration, Status, Training
+from study.training import Configuration, Status
 from sweeps import design
+from sweeps.costs import Cost, cost_of
 from sweeps.design import PlannedTraining
 from sweeps.home import Home
 from sweeps.spec import SweepSpec
-
-SECONDS_PER_EPOCH = 0.003
-SECONDS_PER_LAYER_STEP = 0.00006
-FLOPS = 8e10
-SECONDS_TO_BUILD = 0.4
-SECONDS_TO_BUILD_A_LAYER = 0.2
-SECONDS_TO_START = 8.0
-PROCESS_MIB = 1300.0
-"""Measured on 2 cores of a cloud machine, TensorFlow 2.21, 2026-11-24, with
-`python benchmarks/step_costs.py`; see docs/performance.md."""
 
 ASSUMED_SPREAD = {"points": 2.0, "nats": 0.1}
 """Standard deviation of a paired difference between configurations, where no results are at hand."""
@@ -56,34 +40,6 @@ class RowPower:
     level: str
     configurations: int
     detectable: float | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
-    """What is left of a sweep would cost.
-
-    Parameters
-    ----------
-    trainings : int
-        Trainings that are not recorded yet.
-    programs : int
-        Compiled programs of them.
-    members_per_program : tuple of int
-        Smallest, median and largest number of trainings that share a program.
-    seconds : float
-        Estimated wall-clock time.
-    memory_mib : float
-        Estimated peak memory of the training process.
-    basis : str
-        Where the time comes from, in a sentence.
-    """
-
-    trainings: int
-    programs: int
-    members_per_program: tuple[int, int, int]
-    seconds: float
-    memory_mib: float
-    basis: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,13 +83,13 @@ class Plan:
         return asdict(self)
 
 
-def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
+def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
     """Return the plan of a spec in a home; nothing is trained or written.
 
     Parameters
     ----------
-    engine : str
-        Sentence on the engine that will be used.
+    engine, why : str
+        The engine that will be used, and a phrase that says why.
     """
     planned = planned_trainings(spec)
     path = home.ledger(spec.name)
@@ -143,11 +99,11 @@ def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
         known = {item.training.digest for item in planned[: len(known)]}
     question = spec.question_for_analysis(0, 0)
     spread, spread_basis = _spread(question, record)
-    cost = cost_of(planned, known, home)
+    cost = cost_of([item.training for item in planned], known, home, engine)
     return Plan(
         name=spec.name,
         design=spec.design,
-        engine=engine,
+        engine=why,
         configurations=len({item.configuration.index for item in planned}),
         activations=len(spec.activations),
         blocks=len({item.training.block for item in planned}),
@@ -164,99 +120,6 @@ def make_plan(spec: SweepSpec, home: Home, engine: str) -> Plan:
 def planned_trainings(spec: SweepSpec) -> list[PlannedTraining]:
     """Return every training of a spec; for `tuned`, stand-ins for configurations not known yet."""
     return _tuned(spec) if spec.design == "tuned" else design.trainings(spec)
-
-
-def cost_of(planned: list[PlannedTraining], done: Collection[str], home: Home) -> Cost:
-    """Return the cost of the trainings of `planned` whose digests are not in `done`."""
-    groups = design.in_training_order(planned, done)
-    sizes = sorted(len(group) for group in groups) or [0]
-    training_scale, build_scale, basis = _calibration(home)
-    seconds = sum(
-        build_scale * build_seconds(group[0].training)
-        + training_scale * sum(training_seconds(item.training) for item in group)
-        for group in groups
-    )
-    return Cost(
-        trainings=sum(sizes),
-        programs=len(groups),
-        members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
-        seconds=seconds + (SECONDS_TO_START if groups else 0.0),
-        memory_mib=PROCESS_MIB + max((_memory_mib(item.training) for item in planned), default=0.0),
-        basis=basis,
-    )
-
-
-def training_seconds(training: Training) -> float:
-    """Return the assumed time of one training, without building its program."""
-    step = _size(training)[0] * SECONDS_PER_LAYER_STEP + arithmetic_of(training) / FLOPS
-    return training.epochs * SECONDS_PER_EPOCH + steps_of(training) * step
-
-
-def steps_of(training: Training) -> int:
-    """Return the number of steps of a training."""
-    return training.epochs * (_images(training) // training.batch_size)
-
-
-def arithmetic_of(training: Training) -> float:
-    """Return the floating point operations of one step: forward, and backward to inputs and weights."""
-    return 6.0 * _size(training)[1] * training.batch_size
-
-
-def build_seconds(training: Training) -> float:
-    """Return the assumed time to build and trace the program of a training."""
-    return SECONDS_TO_BUILD + SECONDS_TO_BUILD_A_LAYER * _size(training)[0]
-
-
-def _images(training: Training) -> int:
-    card = DATASETS.get(training.dataset)
-    whole = card.train_size if card else 10_000
-    return min(training.train_size or whole, whole)
-
-
-def _size(training: Training) -> tuple[int, float]:
-    """Return weight layers and multiply-adds per example; a user's own network counts as 4 x 256."""
-    card = DATASETS.get(training.dataset)
-    height, width_, channels = card.input_shape if card else (32, 32, 3)
-    own = training.architecture not in ARCHITECTURES
-    arguments = {"depth": 4, "width": 256} if own else dict(training.architecture_arguments)
-    depth, width = int(arguments["depth"]), int(arguments["width"])
-    inputs, hidden, convolutions = height * width_ * channels, depth - 1, 0.0
-    if training.architecture == "convmlp":
-        convolutions = height * width_ * 25.0 * (channels * 20 + 20 * 50)
-        inputs, hidden = (height // 2) * (width_ // 2) * 50, depth - 3
-    dense = inputs * width + (hidden - 1) * width**2 + width * 10.0
-    return depth, dense + convolutions
-
-
-def _memory_mib(training: Training) -> float:
-    card = DATASETS.get(training.dataset)
-    pixels = math.prod(card.input_shape) if card else 3072
-    images = (card.train_size + card.validation_size + card.test_size) if card else 60_000
-    return (3 * images * pixels * 4 + 8 * 4 * _size(training)[1]) / 2**20
-
-
-def _calibration(home: Home) -> tuple[float, float, str]:
-    """Return actual over assumed time in this home, of a training and of a build, and a sentence about it."""
-    done = [
-        entry
-        for name in home.sweeps()
-        for entry in ledger.read(home.ledger(name), curves=False).entries
-        if entry.result.status is Status.OK
-    ]
-    if len(done) >= 10:
-        trained = median(entry.result.seconds / training_seconds(entry.training) for entry in done)
-        builds = [entry for entry in done if entry.result.build_seconds > 0]
-        built = median(entry.result.build_seconds / build_seconds(entry.training) for entry in builds)
-        return trained, built, f"Times are scaled by {len(done)} trainings in this home."
-    return (
-        1.0,
-        1.0,
-        (
-            f"No timings in this home yet, so times are assumed: {SECONDS_PER_EPOCH * 1e3:g} ms an epoch, "
-            f"{SECONDS_PER_LAYER_STEP * 1e3:g} ms a layer of a step, {FLOPS / 1e9:g} GFLOP/s; "
-            f"{SECONDS_TO_BUILD:g} s a program and {SECONDS_TO_BUILD_A_LAYER:g} s for each of its layers."
-        ),
-    )
 
 
 def _spread(question: Question, record: Record | None) -> tuple[float, str]:

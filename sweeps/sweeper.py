@@ -7,7 +7,7 @@ again from there.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from study import environment, ledger
 from study.errors import InputError
 from study.ledger import Entry, Ledger, Record
+from study.packing import Group, Pack
+from study.programs import program_of
 from study.question import Question
 from study.redaction import redact
 from study.tracking import Tracker, check_uri
 from study.training import Configuration, Status
 from sweeps import design, plan
+from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
+from sweeps.engines import grouped
 from sweeps.executors import ChildExecutor, Ready
 from sweeps.home import Home
 from sweeps.spec import SweepSpec, parse
@@ -178,6 +182,7 @@ class _Driver:
         self._executor: ChildExecutor | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None
+        self._kind = "cpu"
         self._done = 0
         self._failed = 0
 
@@ -199,13 +204,12 @@ class _Driver:
             self._monitor.begin(self._question, len(known), missing)
             self._train_tuned(known)
             return
-        groups = design.in_training_order(planned, {e.training.digest for e in known})
-        self._monitor.begin(self._question, len(known), len(groups))
-        self._train_designed(planned, groups, known)
+        self._train_designed(planned, known)
 
-    def _train_designed(
-        self, planned: list[PlannedTraining], groups: list[list[PlannedTraining]], known: Iterable[Entry]
-    ) -> None:
+    def _train_designed(self, planned: list[PlannedTraining], known: Sequence[Entry]) -> None:
+        done = {entry.training.digest for entry in known}
+        groups = grouped(self._options.engine, self._kind, [item.training for item in planned], done)
+        self._monitor.begin(self._question, len(known), len({group.program for group in groups}))
         expected: dict[tuple[int, str], int] = defaultdict(int)
         for item in planned:
             expected[item.configuration.index, item.training.activation] += 1
@@ -227,19 +231,18 @@ class _Driver:
 
         for entry in known:
             take(entry)
-        for group in groups:
-            for item in group:
-                trials.begin(item.configuration)
-            for entry in self._results(group, adaptive=False):
-                self._monitor.trained(entry)
-                take(entry)
+        for entry in self._results([item for item in planned if item.training.digest not in done], groups):
+            trials.begin(entry.configuration)
+            self._monitor.trained(entry)
+            take(entry)
 
-    def _train_tuned(self, known: Iterable[Entry]) -> None:
+    def _train_tuned(self, known: Sequence[Entry]) -> None:
         tuner = Tuner(self._spec, self._storage)
         for entry in known:
             self._take(entry, 1)
         for item in tuner.planned({entry.configuration.index: entry for entry in known}):
-            for entry in self._results([item], adaptive=True):
+            group = Group(program=program_of(item.training), trainings=(item.training,))
+            for entry in self._results([item], [group], adaptive=True):
                 tuner.tell(entry)
                 self._monitor.trained(entry)
                 self._take(entry, 1)
@@ -251,13 +254,18 @@ class _Driver:
         self._tracker.training(entry, planned)
         self._tracker.progress(self._done, self._question.planned_trainings, self._failed)
 
-    def _results(self, group: list[PlannedTraining], *, adaptive: bool) -> Iterator[Entry]:
-        """Train one group; each result is in the ledger when it is given out."""
+    def _results(
+        self, wanted: Sequence[PlannedTraining], groups: Sequence[Group | Pack], *, adaptive: bool = False
+    ) -> Iterator[Entry]:
+        """Train the groups; each result that is wanted is in the ledger when it is given out."""
+        if not groups:
+            return
         assert self._executor is not None
         assert self._ledger is not None
-        items = {item.training.digest: item for item in group}
-        for result in self._executor.train([item.training for item in group]):
-            item = items[result.digest]
+        items = {item.training.digest: item for item in wanted}
+        for result in self._executor.train(groups):
+            if (item := items.get(result.digest)) is None:
+                continue
             entry = Entry(
                 training=item.training,
                 configuration=item.configuration,
@@ -291,6 +299,7 @@ class _Driver:
             log=self._home.sweep(spec.name) / "training.log",
         )
         ready: Ready = self._executor.start()
+        self._kind = "cpu" if ready.device == "cpu" else "gpu"
         fingerprint = environment.fingerprint(
             engine=options.engine,
             device=ready.device,
@@ -323,7 +332,8 @@ class _Driver:
         folder = self._home.sweep(self._spec.name)
         folder.mkdir(parents=True, exist_ok=True)
         if self._record is None:
-            cost = plan.cost_of(plan.planned_trainings(self._spec), (), self._home)
+            trainings = [item.training for item in plan.planned_trainings(self._spec)]
+            cost = cost_of(trainings, (), self._home, self._options.engine)
             _replace(folder / "plan.json", json.dumps(asdict(cost)))
         _replace(self._home.spec(self._spec.name), self._text)
         self._ledger = Ledger(self._home.ledger(self._spec.name))

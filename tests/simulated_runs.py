@@ -1,7 +1,7 @@
 """Runs frames with planted truths: what a sweep would record if we knew who wins.
 
-Every frame goes through the real pipeline (`analysis.criteria.criteria_table`), so the tests ask of
-the whole table what it claims of itself: how often does it name a winner where there is none?
+The frames are what the real pipeline takes, so a test can ask of the whole table what it claims of
+itself: how often does it name a winner where there is none?
 """
 
 from collections.abc import Callable

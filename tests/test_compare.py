@@ -110,8 +110,9 @@ def test_a_pair_at_chance_says_nothing(
 def test_replicates_are_averaged_within_their_configuration() -> None:
     truth = Truth(configurations=20, replicates=3, factors=("optimizer",))
     frame = simulate(truth, np.random.default_rng(1))
-    wide = frame.pivot_table(index=["configuration", "replicate"], columns="activation", values="test_accuracy")
-    means = (wide["mish"] - wide["relu"]).clip(-5, 5).groupby("configuration").mean()
+    wide = frame.pivot_table(index="block", columns="activation", values="test_accuracy")
+    differences = (wide["mish"] - wide["relu"]).clip(-5, 5)
+    means = differences.groupby(differences.index.str.partition("-").get_level_values(0)).mean()
     interval = stats.ttest_1samp(means, 0.0).confidence_interval(0.95)
     first = headline(frame, truth.question)
     assert (first.pairs, first.units) == (60, 20)
@@ -190,7 +191,7 @@ def test_a_win_within_delta_is_a_tie() -> None:
 
 
 NOISY = Truth(
-    configurations=60, replicates=2, rivals=("relu", "swish"), failure_rate=0.05, missing=0.1, tau=2.0,
+    configurations=120, replicates=2, rivals=("relu", "swish"), failure_rate=0.05, missing=0.1, tau=2.0,
     effect=lambda configurations: np.where(configurations["depth"] > 15, 3.0, -1.5),
 )  # fmt: skip
 

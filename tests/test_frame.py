@@ -110,11 +110,40 @@ def test_dtypes_follow_the_factors(record: Record) -> None:
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == wanted
 
 
+OFAT = dataclasses.replace(
+    QUESTION, design="ofat", factors=QUESTION.factors[:1], baseline=(("depth", 2), ("learning_rate", 1))
+)
+"""One factor, so that any two configurations are a walk."""
+
+
 def test_in_an_ofat_sweep_the_unit_is_level_and_replicate(record: Record) -> None:
-    question = dataclasses.replace(QUESTION, design="ofat")
-    frame = runs_frame(dataclasses.replace(record, question=question))
+    frame = runs_frame(dataclasses.replace(record, question=OFAT))
     assert list(frame["unit_id"]) == list(frame["block"])
     assert frame["unit_id"].nunique() == 2
+
+
+def test_an_ofat_sweep_needs_its_baseline_and_moves_one_factor_at_a_time(record: Record) -> None:
+    with pytest.raises(InputError, match=r"needs a baseline level for every factor.*none for depth; add it"):
+        runs_frame(dataclasses.replace(record, question=dataclasses.replace(OFAT, baseline=())))
+    baseline = tuple(LEVELS[1].items())
+    joint = dataclasses.replace(QUESTION, design="ofat", baseline=baseline)
+    with pytest.raises(
+        InputError, match=r"'[0-9a-f]{16}' moves depth, learning_rate, .*optimizer; take it out"
+    ):
+        runs_frame(dataclasses.replace(record, question=joint))
+
+
+def test_a_setting_that_two_searches_found_keeps_the_number_of_each_trial(record: Record) -> None:
+    question = dataclasses.replace(QUESTION, design="tuned")
+    entries = [
+        dataclasses.replace(
+            entry, adaptive=True, configuration=dataclasses.replace(entry.configuration, index=place)
+        )
+        for place, entry in enumerate(record.entries)
+    ]
+    frame = runs_frame(Record(question=question, fingerprints=(), entries=tuple(entries)))
+    assert list(frame["index"]) == list(range(6))
+    assert frame["configuration"].nunique() == 2
 
 
 def test_an_empty_ledger_has_the_same_columns_and_types(record: Record) -> None:

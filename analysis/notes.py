@@ -1,0 +1,120 @@
+"""What every rendering of the criteria table says beside it: settings and caveats, plain sentences."""
+
+from typing import TYPE_CHECKING
+
+from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT
+from analysis.summaries import joined, quantity_text, unit_name
+
+if TYPE_CHECKING:
+    from analysis.criteria import CriteriaTable
+
+
+def notes(table: "CriteriaTable") -> tuple[str, ...]:
+    """Return the settings and caveats of a table; first what was run, then what limits it."""
+    size = (
+        f"{table.trainings} of {table.planned_trainings} trials"
+        if table.design == "tuned"
+        else f"{table.configurations} of {table.planned_configurations} configurations, up to "
+        f"{quantity_text(table.replicates, 'replicates')}, {table.trainings} of {table.planned_trainings} "
+        "trainings"
+    )
+    better = "higher" if table.higher_is_better else "lower"
+    found = [
+        f"{size}; design {table.design}; data set {table.dataset}; architecture {table.architecture}; metric "
+        f"{table.metric} in {table.unit}, {better} is better."
+    ]
+    if table.provisional:
+        found.append("Provisional: planned trainings are missing; what is shown now may change.")
+    if table.dataset_note:
+        found.append(table.dataset_note)
+    if table.mixed:
+        found.append(
+            "The trainings come from more than one environment, so two of them may differ in more than their "
+            "activation."
+        )
+    return (*found, *(_of_tuned(table) if table.design == "tuned" else _of_verdicts(table)))
+
+
+def _of_tuned(table: "CriteriaTable") -> list[str]:
+    column = table.metric.rpartition("_")[2]
+    return [
+        "Every activation was searched for itself, with the same number of trials, and its best one was "
+        f"chosen by validation {column}; the {table.metric} is of that same trial. A trial that failed "
+        "cannot be the best one and uses up its share of the trials.",
+        "There is no verdict: the settings were chosen after seeing results, there are no pairs, and one "
+        f"training stands behind each row, so how much of a gap is luck is not known. A difference below "
+        f"{quantity_text(table.delta, table.unit)} was declared too small to matter.",
+    ]
+
+
+def _of_verdicts(table: "CriteriaTable") -> list[str]:
+    units = unit_name(table.design)
+    delta, cap = (quantity_text(value, table.unit) for value in (table.delta, table.loss_cap))
+    rows = table.headline + table.levels
+    ignorant = sum((row.uninformative or 0.0) > UNINFORMATIVE_LIMIT for row in rows)
+    fragile = sum(not all(row.stable_under.values()) for row in rows)
+    found = [
+        f"A difference is the mean over {units} of {table.focus} minus the rival in the same block, positive "
+        f"where {table.focus} is better, with its 95 % t interval; no pair counts for more than {cap}.",
+        f"Wins, loses: adjusted p at most {table.alpha:g}. Ties: shown to lie within {delta} either way. Not "
+        f"enough evidence (not settled): neither, which is not a tie. Clear: the whole interval lies beyond "
+        f"{delta}. p is adjusted by Holm over the overall rows and by "
+        f"{'Holm' if table.strict else 'Benjamini and Hochberg'} over all level rows, intervals are not; no "
+        f"verdict below {table.minimum_units} {units}.",
+    ]
+    if len(table.rivals) > 1:
+        found.append(
+            f"Where no rival is named, {table.focus} wins against each of them. Whoever is named as winning "
+            f"elsewhere beats {table.focus} there; rivals are not compared with each other."
+        )
+    found.append(_failures(table))
+    if table.dropped:
+        found.append(
+            f"Up to {table.dropped} blocks per rival have no usable pair: one side is missing or was stopped "
+            "by a fault of the machine."
+        )
+    if table.adaptive_excluded:
+        found.append(
+            f"{table.adaptive_excluded} trainings of an adaptive search are left out: their settings were "
+            "chosen after seeing results."
+        )
+    if ignorant:
+        found.append(
+            f"In {ignorant} comparisons more than {UNINFORMATIVE_LIMIT * 100:.0f} % of the pairs say "
+            "nothing, because both sides failed or stayed at chance; these are never called a tie."
+        )
+    if fragile:
+        found.append(
+            f"Fragile: {fragile} verdicts change at 0.6 or 2 times the cap, or when only better, equal and "
+            "worse are counted; the evidence table says which."
+        )
+    for start, values in (
+        ("Correlation of the two results of a block", table.pair_correlation),
+        ("Correlation of a configuration's differences over its replicates", table.seed_correlation),
+    ):
+        known = [f"{value:.2f} ({rival})" for rival, value in values.items() if value is not None]
+        if known:
+            found.append(f"{start}: {joined(known)}.")
+    found.append(
+        "Each level was moved alone away from the baseline, so a verdict holds at the baseline of the others "
+        "alone, and the overall row averages over the levels that were walked. The baseline's trainings are "
+        "in one row of every factor, so those rows are one result."
+        if table.design == "ofat"
+        else "Verdicts are averages over the other factors as they were drawn, for this data set, its one "
+        "test set and this budget; another search space is another question."
+    )
+    return found
+
+
+def _failures(table: "CriteriaTable") -> str:
+    """Return which activation failed how often; for none, what can be said about the rate (3 / n)."""
+    units = max(row.units for row in table.headline)
+    bound = f" (a rate below {300 / units:.2g} % with 95 %)" if units > 3 else ""
+    parts: list[str] = []
+    for activation, statuses in table.failures.items():
+        counted = [f"{count} {status}" for status, count in statuses.items() if status in FAILURES]
+        parts.append(f"{activation} {joined(counted) if counted else f'none{bound}'}")
+    return (
+        "A training that diverged or ran out of memory or time is never left out; it loses "
+        f"{quantity_text(table.loss_cap, table.unit)}. Failures: {'; '.join(parts)}."
+    )

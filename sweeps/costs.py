@@ -1,0 +1,179 @@
+"""What trainings cost: time and memory.
+
+Times come from one small model of a training (a cost per epoch, a cost per layer and step, arithmetic at a
+rate; a cost per program and its layers), scaled by what trainings in the same home really took. Without such
+timings the assumptions themselves are used, and printed.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from study import ledger
+from study.architectures import ARCHITECTURES
+from study.datasets import DATASETS
+from study.programs import Program
+from study.training import Status, Training
+from sweeps.engines import device_kind, grouped
+from sweeps.home import Home
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """What an engine takes, in seconds; times of a training are its share of those trained with it.
+
+    Parameters
+    ----------
+    epoch, layer_step : float
+        For each epoch, and for each weight layer of a step.
+    flops : float
+        Floating point operations per second.
+    build, build_layer : float
+        To build and compile a program, and for each of its weight layers.
+    start : float
+        To start the process.
+    """
+
+    epoch: float
+    layer_step: float
+    flops: float
+    build: float
+    build_layer: float
+    start: float
+
+    def training(self, training: Training) -> float:
+        """Return the time of one training, without building its program."""
+        step = size(training)[0] * self.layer_step + arithmetic(training) / self.flops
+        return training.epochs * self.epoch + steps(training) * step
+
+    def program(self, training: Training) -> float:
+        """Return the time to build the program of a training."""
+        return self.build + self.build_layer * size(training)[0]
+
+    @property
+    def words(self) -> str:
+        """The numbers, for people."""
+        return (
+            f"{self.epoch * 1e3:g} ms an epoch, {self.layer_step * 1e6:g} µs a layer of a step, "
+            f"{self.flops / 1e9:g} GFLOP/s; {self.build:g} s a program and {self.build_layer:g} s for each "
+            "of its layers"
+        )
+
+
+SPEEDS = {
+    "fit": Speed(epoch=0.003, layer_step=0.00006, flops=8e10, build=0.4, build_layer=0.2, start=8.0),
+    "population": Speed(epoch=0.0005, layer_step=0.000005, flops=8e10, build=0.8, build_layer=0.1, start=5.0),
+}
+"""Measured on 2 cores of a cloud machine with `python benchmarks/step_costs.py`; see docs/performance.md."""
+
+PROCESS_MIB = 1300.0
+"""The training process after some fifty programs, without data and networks; measured likewise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What is left of a sweep would cost.
+
+    Parameters
+    ----------
+    trainings : int
+        Trainings that are not recorded yet.
+    programs : int
+        Compiled programs of them.
+    members_per_program : tuple of int
+        Smallest, median and largest number of trainings that share a program.
+    seconds : float
+        Estimated wall-clock time.
+    memory_mib : float
+        Estimated peak memory of the training process.
+    basis : str
+        Where the time comes from, in a sentence.
+    """
+
+    trainings: int
+    programs: int
+    members_per_program: tuple[int, int, int]
+    seconds: float
+    memory_mib: float
+    basis: str
+
+
+def cost_of(trainings: Sequence[Training], done: Collection[str], home: Home, engine: str) -> Cost:
+    """Return the cost of `trainings`, a whole design, without those whose digests are in `done`."""
+    groups = grouped(engine, device_kind(), trainings, done)
+    members = Counter[Program]()
+    for group in groups:
+        members[group.program] += len(group.trainings)
+    first = {group.program: group.trainings[0] for group in groups}
+    sizes = sorted(members.values()) or [0]
+    speed = SPEEDS[engine]
+    training_scale, build_scale, basis = _calibration(home, engine)
+    seconds = build_scale * sum(speed.program(training) for training in first.values())
+    seconds += training_scale * sum(speed.training(each) for group in groups for each in group.trainings)
+    return Cost(
+        trainings=sum(sizes),
+        programs=len(members),
+        members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
+        seconds=seconds + (speed.start if groups else 0.0),
+        memory_mib=PROCESS_MIB + max((_memory_mib(training) for training in trainings), default=0.0),
+        basis=basis,
+    )
+
+
+def _calibration(home: Home, engine: str) -> tuple[float, float, str]:
+    """Return actual over assumed time in this home, of a training and of a build, and a sentence about it."""
+    speed = SPEEDS[engine]
+    records = [ledger.read(home.ledger(name), curves=False) for name in home.sweeps()]
+    done = [
+        entry
+        for record in records
+        if {fingerprint["engine"] for fingerprint in record.fingerprints} == {engine}
+        for entry in record.entries
+        if entry.result.status is Status.OK
+    ]
+    if len(done) < 10:
+        return 1.0, 1.0, f"No timings in this home yet, so times are assumed: {speed.words}."
+    trained = median(entry.result.seconds / speed.training(entry.training) for entry in done)
+    builds = [entry for entry in done if entry.result.build_seconds > 0]
+    built = median(entry.result.build_seconds / speed.program(entry.training) for entry in builds)
+    return trained, built, f"Times are scaled by {len(done)} trainings of the engine {engine} in this home."
+
+
+def steps(training: Training) -> int:
+    """Return the number of steps of a training."""
+    return training.epochs * (_images(training) // training.batch_size)
+
+
+def arithmetic(training: Training) -> float:
+    """Return the floating point operations of one step: forward, and backward to inputs and weights."""
+    return 6.0 * size(training)[1] * training.batch_size
+
+
+def _images(training: Training) -> int:
+    card = DATASETS.get(training.dataset)
+    whole = card.train_size if card else 10_000
+    return min(training.train_size or whole, whole)
+
+
+def size(training: Training) -> tuple[int, float]:
+    """Return weight layers and multiply-adds per example; a user's own network counts as 4 x 256."""
+    card = DATASETS.get(training.dataset)
+    height, width_, channels = card.input_shape if card else (32, 32, 3)
+    own = training.architecture not in ARCHITECTURES
+    arguments = {"depth": 4, "width": 256} if own else dict(training.architecture_arguments)
+    depth, width = int(arguments["depth"]), int(arguments["width"])
+    inputs, hidden, convolutions = height * width_ * channels, depth - 1, 0.0
+    if training.architecture == "convmlp":
+        convolutions = height * width_ * 25.0 * (channels * 20 + 20 * 50)
+        inputs, hidden = (height // 2) * (width_ // 2) * 50, depth - 3
+    dense = inputs * width + (hidden - 1) * width**2 + width * 10.0
+    return depth, dense + convolutions
+
+
+def _memory_mib(training: Training) -> float:
+    card = DATASETS.get(training.dataset)
+    pixels = math.prod(card.input_shape) if card else 3072
+    images = (card.train_size + card.validation_size + card.test_size) if card else 60_000
+    return (3 * images * pixels * 4 + 8 * 4 * size(training)[1]) / 2**20

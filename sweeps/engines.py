@@ -1,0 +1,81 @@
+"""Which engine trains a sweep, by a shipped lookup, and what it takes together."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from study.errors import InputError
+from study.packing import MEMBERS, Group, Pack, groups, packs
+from study.references import is_reference
+from study.training import Training
+from sweeps.spec import SweepSpec
+
+AUTO = {
+    ("mlp", "cpu"): "population",
+    ("convmlp", "cpu"): "fit",
+    ("mlp", "gpu"): "population",
+    ("convmlp", "gpu"): "population",
+}
+"""Architecture and kind of device to the faster engine; measured on CPUs, see docs/performance.md."""
+
+NAMES = ("fit", "population")
+
+
+def device_kind() -> str:
+    """Return `gpu` where the driver of an NVIDIA GPU is loaded, else `cpu`; no framework is asked."""
+    return "gpu" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+
+def choose(asked: str, spec: SweepSpec) -> tuple[str, str]:
+    """Return the engine of a sweep and a phrase on why it is that one.
+
+    Parameters
+    ----------
+    asked : str
+        `auto`, `fit` or `population`.
+
+    Raises
+    ------
+    InputError
+        If there is no such engine, or it cannot train this design.
+    """
+    if asked not in ("auto", *NAMES):
+        raise InputError(
+            f"--engine takes auto, {' or '.join(NAMES)}, and {asked!r} was given; leave it out for auto."
+        )
+    if spec.design == "tuned":
+        if asked == "population":
+            raise InputError(
+                "--engine population trains many configurations at once, and a tuned sweep chooses each one "
+                "after the last; use fit, or leave --engine out."
+            )
+        return "fit", "fit (a tuned sweep trains one after another)"
+    if asked != "auto":
+        return asked, f"{asked} (asked for)"
+    own = [name for name in (spec.architecture, *spec.activations) if is_reference(name)]
+    if own:
+        return "fit", f"fit ({own[0]} is your own and may need TensorFlow; try --engine population)"
+    kind = device_kind()
+    name = AUTO[spec.architecture, kind]
+    return name, f"{name} (the faster one for {spec.architecture} on a {kind.upper()})"
+
+
+def grouped(
+    engine: str, kind: str, trainings: Sequence[Training], done: Collection[str]
+) -> list[Group | Pack]:
+    """Return what an engine takes together, without what is done.
+
+    Parameters
+    ----------
+    engine : str
+        `fit` or `population`.
+    kind : {"cpu", "gpu"}
+        Kind of device.
+    trainings : sequence of Training
+        The whole design: the groups do not depend on what is done.
+    done : collection of str
+        Digests of recorded trainings.
+    """
+    whole: list[Group | Pack] = (
+        [*packs(trainings, MEMBERS[kind])] if engine == "population" else [*groups(trainings)]
+    )
+    return [left for group in whole if (left := group.without(done)) is not None]

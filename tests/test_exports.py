@@ -1,0 +1,276 @@
+"""Markdown, CSV, JSON, LaTeX and HTML: the same table, whatever the names in it."""
+
+import csv
+import dataclasses
+import html
+import io
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+from rich.console import Console
+from simulated_runs import Truth, simulate
+
+from analysis.compare import Comparison, Verdict
+from analysis.criteria import CriteriaTable, TunedBest, criteria_table
+from analysis.exports import (
+    evidence_rows,
+    latex_escape,
+    markdown_escape,
+    sections,
+    summary_rows,
+    to_csv,
+    to_html,
+    to_json,
+    to_latex,
+    to_markdown,
+    tuned_rows,
+)
+from analysis.notes import notes
+from analysis.terminal import render
+
+NASTY = "a|b*c_d`e<img src=x onerror=alert(1)>&amp;\\n[x](y)\n# $h$ 100% {z}~^"
+WORLD = Truth(
+    configurations=60,
+    rivals=("relu", NASTY),
+    factors=("depth", "optimizer"),
+    failure_rate=0.05,
+    effect=lambda configurations: np.where(configurations["depth"] > 15, 1.5, -1.5),
+)
+
+
+@pytest.fixture(scope="module")
+def table() -> CriteriaTable:
+    question = dataclasses.replace(WORLD.question, question=f"Is {NASTY} better?", dataset_note=NASTY)
+    return criteria_table(simulate(WORLD, np.random.default_rng(1)), question)
+
+
+@pytest.fixture(scope="module")
+def tuned(table: CriteriaTable) -> CriteriaTable:
+    bests = tuple(
+        TunedBest(
+            activation=name, trials=20, failed=1, configuration="c0ffee", levels={"depth": 8, "width": True},
+            setting=f"depth 8, optimizer {NASTY}", selection=97.5, score=96.25,
+        )
+        for name in ("mish", "relu", NASTY)
+    )  # fmt: skip
+    made = dataclasses.replace(table, design="tuned", headline=(), levels=(), summaries=(), tuned=bests)
+    return dataclasses.replace(made, notes=notes(made))
+
+
+def shown(cell: str) -> str:
+    return " ".join(cell.split())
+
+
+class Cells(HTMLParser):
+    """Collects the cells of every table, row by row, and every tag."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self.tags: set[str] = set()
+        self._open = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        del attrs
+        self.tags.add(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self._open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = self._open and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.tables[-1][-1][-1] += data
+
+
+def expected_cells(table: CriteriaTable) -> list[list[list[str]]]:
+    return [
+        [[shown(cell) for cell in line] for line in (rows[0].keys(), *(row.values() for row in rows))]
+        for _, rows in sections(table)
+    ]
+
+
+@pytest.mark.parametrize("which", ["table", "tuned"])
+def test_markdown_shows_every_cell_literally(which: str, request: pytest.FixtureRequest) -> None:
+    """A CommonMark reader gets back exactly the cells that went in."""
+    made: CriteriaTable = request.getfixturevalue(which)
+    page = MarkdownIt("commonmark").enable("table").render(to_markdown(made))
+    read = Cells(page)
+    assert [[[shown(cell) for cell in row] for row in one] for one in read.tables] == expected_cells(made)
+    assert not read.tags & {"img", "a", "em", "code"}
+
+
+@pytest.mark.parametrize("which", ["table", "tuned"])
+def test_html_shows_every_cell_literally_in_ascii(which: str, request: pytest.FixtureRequest) -> None:
+    made: CriteriaTable = request.getfixturevalue(which)
+    page = to_html(made)
+    assert page.isascii()
+    read = Cells(page)
+    assert [[[shown(cell) for cell in row] for row in one] for one in read.tables] == expected_cells(made)
+    assert read.tags <= {
+        "section", "h2", "p", "strong", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td",
+    }  # fmt: skip
+    assert html.escape(f"Is {NASTY} better?") in page
+
+
+def test_the_columns_are_those_of_the_well_known_table(table: CriteriaTable) -> None:
+    assert list(summary_rows(table)[0]) == ["Parameter", "When mish wins", "Who wins elsewhere", "Evidence"]
+    assert [row["Parameter"] for row in summary_rows(table)] == ["(overall)", "depth", "optimizer"]
+    assert len(summary_rows(table, each_rival=True)) == 6
+    assert len(evidence_rows(table)) == len(table.headline) + len(table.levels)
+
+
+def test_with_one_rival_nothing_is_said_twice() -> None:
+    truth = dataclasses.replace(WORLD, rivals=("relu",))
+    made = criteria_table(simulate(truth, np.random.default_rng(1)), truth.question)
+    assert summary_rows(made, each_rival=True) == []
+    assert [caption for caption, _ in sections(made)] == ["Recommendation", "Evidence"]
+
+
+def test_markdown_opens_with_the_answer(table: CriteriaTable) -> None:
+    blocks = to_markdown(table).split("\n\n")
+    assert blocks[0] == "# When does mish win?"
+    assert blocks[2].startswith("| Parameter ")
+    assert blocks[3].startswith("- On average over the configurations, ")
+
+
+def test_provisional_is_said_before_the_table_in_every_form() -> None:
+    frame = simulate(WORLD, np.random.default_rng(1)).head(100)
+    running = criteria_table(frame, WORLD.question)
+    line = "Provisional: 100 of 180 trainings are in."
+    for text in (to_markdown(running), to_html(running)):
+        assert text.index(line) < text.index("Parameter")
+    assert "(provisional)" in to_latex(running)
+    assert json.loads(to_json(running))["provisional"] is True
+    assert all(row["provisional"] == "True" for row in csv.DictReader(io.StringIO(to_csv(running))))
+    assert all(row["When mish wins"].startswith("provisional: ") for row in summary_rows(running))
+
+
+def test_csv_is_every_number_of_every_comparison(table: CriteriaTable) -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert len(rows) == len(table.headline) + len(table.levels)
+    fields = [field.name for field in dataclasses.fields(Comparison) if field.name != "stable_under"]
+    for row, comparison in zip(rows, table.headline + table.levels, strict=True):
+        for name in fields:
+            value = getattr(comparison, name)
+            assert row[name] == ("" if value is None else str(value))
+        for name, stands in comparison.stable_under.items():
+            assert row[f"stable_under_{name}"] == str(stands)
+    assert pd.read_csv(io.StringIO(to_csv(table)))["difference"].dtype == "float64"
+
+
+def test_json_is_the_table(table: CriteriaTable, tuned: CriteriaTable) -> None:
+    for made in (table, tuned):
+        assert CriteriaTable.from_json(json.loads(to_json(made))) == made
+
+
+def test_latex_is_balanced_and_escaped(table: CriteriaTable, tuned: CriteriaTable) -> None:
+    for made in (table, tuned):
+        text = to_latex(made)
+        for environment in ("longtable", "itemize"):
+            opened = text.count(rf"\begin{{{environment}}}")
+            assert opened == text.count(rf"\end{{{environment}}}") > 0
+        literal = text.replace(r"\{", "").replace(r"\}", "")
+        assert literal.count("{") == literal.count("}")
+        assert NASTY not in text
+    assert latex_escape("a_b & 5% {x} ~^\\ [1]") == (
+        r"a\_b \& 5\% \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{} {[}1]"
+    )
+
+
+@pytest.mark.parametrize("columns", [summary_rows, evidence_rows])
+def test_every_latex_row_has_as_many_cells_as_columns(
+    table: CriteriaTable, columns: Callable[[CriteriaTable], list[dict[str, str]]]
+) -> None:
+    headings = columns(table)[0]
+    header = " & ".join(latex_escape(name) for name in headings) + r" \\"
+    lines = to_latex(table).splitlines()
+    start = lines.index(header)
+    body = lines[start : start + len(columns(table)) + 6]
+    rows = [line for line in body if line.endswith(r" \\") and not line.startswith(r"\caption")]
+    assert len(rows) >= len(columns(table))
+    assert {line.replace(r"\&", "").count(" & ") for line in rows} == {len(headings) - 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("1. x", "1\\. x"), ("- x", "\\- x"), ("+1.2 [+0.5, +2]", "+1.2 [+0.5, +2]"), ("a_b", "a_b"),
+        ("_a_", "\\_a\\_"), ("a*b|c", "a\\*b\\|c"), ("p < 0.001", "p < 0.001"), ("<b>", "\\<b>"),
+        ("[a](b)", "[a\\](b)"), ("a\nb", "a b"), ("&lt;", "&amp;lt;"), ("# x", "\\# x"),
+    ],
+)  # fmt: skip
+def test_markdown_escapes_only_what_would_be_markup(text: str, escaped: str) -> None:
+    assert markdown_escape(text) == escaped
+
+
+def test_tuned_shows_one_row_per_activation_and_no_verdict(tuned: CriteriaTable) -> None:
+    assert [caption for caption, _ in sections(tuned)] == ["Best trial of each activation"]
+    assert tuned_rows(tuned)[0] == {
+        "Activation": "mish",
+        "Best setting": f"depth 8, optimizer {NASTY}",
+        "Chosen by validation accuracy": "97.50",
+        "test_accuracy of that trial": "96.25",
+        "Trials": "20",
+        "Failed": "1",
+    }
+    for text in (to_markdown(tuned), to_html(tuned), to_latex(tuned)):
+        assert "An adaptive search: it ranks nothing and has no verdict." in text
+        assert not {"wins", "loses", "ties"} & set(text.lower().split())
+    rows = list(csv.DictReader(io.StringIO(to_csv(tuned))))
+    assert [(row["activation"], row["depth"], row["score"]) for row in rows] == [
+        ("mish", "8", "96.25"), ("relu", "8", "96.25"), (NASTY, "8", "96.25"),
+    ]  # fmt: skip
+
+
+def test_an_empty_table_has_every_form(table: CriteriaTable) -> None:
+    frame = simulate(WORLD, np.random.default_rng(1)).head(0)
+    empty = criteria_table(frame, WORLD.question)
+    for make in (to_markdown, to_csv, to_json, to_latex, to_html):
+        assert make(empty)
+    assert evidence_rows(empty)[0]["Verdict"] == "not run"
+    assert table.headline[0].verdict in set(Verdict)
+
+
+# In a terminal.
+
+
+def printed(table: CriteriaTable, width: int) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(render(table))
+    return console.export_text()
+
+
+@pytest.mark.parametrize("width", [60, 100, 200])
+def test_the_terminal_shows_the_answer_first_and_loses_no_word(table: CriteriaTable, width: int) -> None:
+    text = printed(table, width)
+    words = shown(text)
+    assert words.startswith("When does mish win?")
+    assert shown(table.summaries[0].sentence) in words
+    for note in table.notes:
+        assert shown(note) in words
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_names_are_no_markup_in_the_terminal(table: CriteriaTable) -> None:
+    named = dataclasses.replace(table, question="[bold red]x[/] [link=https://x]y[/link]")
+    assert "[bold red]x[/] [link=https://x]y[/link]" in printed(named, 120)
+
+
+def test_tuned_in_the_terminal(tuned: CriteriaTable) -> None:
+    text = printed(tuned, 140)
+    assert "Best of each activation when tuned" in text
+    assert "96.25" in text
+    assert "no verdict" in text
