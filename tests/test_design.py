@@ -1,5 +1,6 @@
 """The design: drawn before anything is trained, a fixed prefix, the same in every process."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from collections import Counter
 import pytest
 from scipy import stats
 
+from study.packing import MEMBERS, Pack
 from study.programs import program_of
 from study.question import Factor
 from sweeps import design
+from sweeps.engines import grouped
 from sweeps.spec import SweepSpec, parse
 
 TEXT = """
@@ -112,20 +115,35 @@ def test_blocks_share_everything_but_the_activation() -> None:
     assert len({i.training.digest for m in blocks.values() for i in m}) == 3 * len(blocks)
 
 
-def test_training_order_groups_programs_and_ends_configurations_early() -> None:
-    planned = design.trainings(spec(40))
-    groups = design.in_training_order(planned)
-    assert sorted(i.training.digest for g in groups for i in g) == sorted(i.training.digest for i in planned)
-    programs = [program_of(group[0].training) for group in groups]
+def test_fit_takes_programs_whole_and_ends_configurations_early() -> None:
+    planned = [item.training for item in design.trainings(spec(40))]
+    groups = grouped("fit", "cpu", planned, ())
+    assert sorted(t.digest for g in groups for t in g.trainings) == sorted(t.digest for t in planned)
+    programs = [program_of(group.trainings[0]) for group in groups]
+    assert programs == [group.program for group in groups]
     assert len(set(programs)) == len(programs)
     assert [p.activation for p in programs[:3]] == ["mish", "relu", "swish"]
 
 
-def test_a_resumed_sweep_goes_on_in_the_same_order() -> None:
-    planned = design.trainings(spec(40))
-    flat = [item for group in design.in_training_order(planned) for item in group]
-    done = {item.training.digest for item in flat[:50]}
-    assert [item for group in design.in_training_order(planned, done) for item in group] == flat[50:]
+def test_population_takes_whole_blocks_in_packs_of_one_size() -> None:
+    planned = [item.training for item in design.trainings(spec(40))]
+    packs = grouped("population", "cpu", planned, ())
+    assert sorted(t.digest for p in packs for t in p.trainings) == sorted(t.digest for t in planned)
+    for pack in packs:
+        assert isinstance(pack, Pack)
+        assert len(pack.members) == MEMBERS["cpu"]
+        assert Counter(t.block for t in pack.trainings) == {t.block: 3 for t in pack.trainings}
+    shapes = [pack.program for pack in packs]
+    assert [s for s, _ in itertools.groupby(shapes)] == list(dict.fromkeys(shapes))
+
+
+@pytest.mark.parametrize("engine", ["fit", "population"])
+def test_a_resumed_sweep_goes_on_in_the_same_order(engine: str) -> None:
+    planned = [item.training for item in design.trainings(spec(40))]
+    flat = [t.digest for group in grouped(engine, "cpu", planned, ()) for t in group.trainings]
+    left = grouped(engine, "cpu", planned, set(flat[:50]))
+    assert [t.digest for g in left for t in g.trainings if t.digest not in flat[:50]] == flat[50:]
+    assert all(len(p.members) == MEMBERS["cpu"] for p in left if isinstance(p, Pack))
 
 
 def test_ofat_moves_one_factor_at_a_time() -> None:
@@ -156,8 +174,10 @@ batch_size = 16
 
 def test_the_design_is_the_same_under_another_hash_seed() -> None:
     code = (
-        "from tests.test_design import spec\nfrom sweeps import design\n"
-        "print([i.training.digest for g in design.in_training_order(design.trainings(spec())) for i in g])"
+        "from tests.test_design import spec\nfrom sweeps import design\nfrom sweeps.engines import grouped\n"
+        "planned = [item.training for item in design.trainings(spec())]\n"
+        "for engine in ('fit', 'population'):\n"
+        "    print([t.digest for g in grouped(engine, 'cpu', planned, ()) for t in g.trainings])"
     )
     outputs = {
         subprocess.run(
@@ -170,3 +190,4 @@ def test_the_design_is_the_same_under_another_hash_seed() -> None:
         for seed in ("0", "1", "31337")
     }
     assert len(outputs) == 1
+    assert outputs.pop().count("\n") == 2
