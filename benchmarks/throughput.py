@@ -1,0 +1,207 @@
+"""Trainings per hour of sweeps and of what one would write instead: python benchmarks/throughput.py WORKLOAD.
+
+Every side trains the same settings on the same data for the same epochs and scores the same metric, each in
+processes of its own that are timed from start to end, compile time and all. The sides run in turn,
+`--repeats` times, the order turned round each time, and ratios are taken within a round. Peers:
+
+- plain: the loop that the tutorials of Optuna, Keras and MLflow show together (`peers/plain.py`);
+- processes: that loop in two processes at once, half of the trainings each, one thread each;
+- tuner: KerasTuner's grid search (`peers/tuner.py`);
+- torch: a hand-written PyTorch loop (`peers/torch_loop.py`).
+
+The last two need `--peers PYTHON`: the interpreter of an environment with TensorFlow, Keras and what
+`peers/requirements.txt` lists. Ours are `fit`, `population`, and `warm`: the latter with the programs that
+the run before it compiled. The time that a sweep of `population` spends on its check against `fit` is
+shown apart. Prints Markdown.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, median
+
+import numpy as np
+
+from study import datasets, ledger
+from study.environment import processor
+from study.training import Training
+from sweeps import design
+from sweeps.spec import parse
+
+PEERS = Path(__file__).parent / "peers"
+_UNIFORM = """
+name = "uniform"
+question = "How many equal programs train in an hour?"
+focus = "mish"
+activations = ["relu", "swish"]
+dataset = "{dataset}"
+train_size = {train_size}
+architecture = "mlp"
+configurations = {configurations}
+replicated_share = 0.0
+epochs = {epochs}
+delta = 1.0
+[factors.learning_rate]
+role = "condition"
+low = 0.5
+high = 8.0
+log = true
+relative = true
+[fixed]
+depth = {depth}
+width = {width}
+batch_size = {batch_size}
+"""
+
+_DIGITS = {"dataset": "digits", "train_size": 1078, "configurations": 32, "epochs": 20}
+_MNIST = {"dataset": "mnist", "train_size": 50_000, "configurations": 8, "epochs": 2}
+_SMALL = {"depth": 4, "width": 64, "batch_size": 64}
+_WIDE = {"depth": 15, "width": 500, "batch_size": 128}
+
+WORKLOADS: dict[str, str] = {
+    "uniform-digits": _UNIFORM.format(**_DIGITS, **_SMALL),
+    "uniform-mnist": _UNIFORM.format(**_MNIST, **_SMALL),
+    "wide-mnist": _UNIFORM.format(
+        **{**_MNIST, "train_size": 12_800, "configurations": 4, "epochs": 1}, **_WIDE
+    ),
+    "joint-digits": Path("sweeps/quickstart.toml").read_text(encoding="utf-8"),
+}
+"""Name to spec: one program for all, on little and on more data; arithmetic as the limit; a joint design."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One side of one round: seconds in all and of the check against the reference, mean test accuracy."""
+
+    seconds: float
+    checking: float
+    accuracy: float
+
+
+def _timed(*commands: Sequence[str], environment: dict[str, str] | None = None) -> float:
+    """Return the seconds that commands take side by side."""
+    started = time.perf_counter()
+    running = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **(environment or {})},
+        )
+        for command in commands
+    ]
+    for process in running:
+        _, printed = process.communicate()
+        if process.returncode:
+            sys.exit(f"{process.args} failed: {printed.decode()[-2000:]}")
+    return time.perf_counter() - started
+
+
+def _handed_out(trainings: Sequence[Training], data: datasets.Dataset, folder: Path) -> Path:
+    """Write what a peer is given to a folder."""
+    folder.mkdir(parents=True)
+    values = [training.to_json() for training in trainings]
+    (folder / "trainings.json").write_text(json.dumps(values), encoding="utf-8")
+    cuts = {"train": data.train, "validation": data.validation, "test": data.test}
+    arrays = {f"x_{name}": cut.x for name, cut in cuts.items()}
+    arrays |= {f"y_{name}": cut.y.astype(np.int64) for name, cut in cuts.items()}
+    np.savez(folder / "data.npz", allow_pickle=False, **arrays)
+    return folder
+
+
+def peer(
+    script: str, python: str, parts: int, trainings: Sequence[Training], data: datasets.Dataset, folder: Path
+) -> Timed:
+    """Time a peer, in `parts` processes at once."""
+    folders = [_handed_out(trainings[i::parts], data, folder / str(i)) for i in range(parts)]
+    threads = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"} if parts > 1 else None
+    seconds = _timed(*([python, str(PEERS / script), str(each)] for each in folders), environment=threads)
+    scores = [json.loads((each / "scores.json").read_text(encoding="utf-8")) for each in folders]
+    return Timed(seconds, 0.0, fmean(score for part in scores for score in part))
+
+
+def ours(engine: str, spec: Path, home: Path) -> Timed:
+    """Time a sweep: ledger, Optuna, MLflow, table and report are part of it."""
+    command = [sys.executable, "-m", "mishstudy", "sweep", str(spec), "--home", str(home), "--engine", engine]
+    seconds = _timed(command)
+    record = ledger.read(next(home.glob("*/ledger.jsonl")), curves=False)
+    checks = (entry.result.seconds + entry.result.build_seconds for entry in record.checks)
+    scores = (entry.result.metrics.get("test_accuracy", 0.0) for entry in record.entries)
+    return Timed(seconds, sum(checks), fmean(scores))
+
+
+def warm(spec: Path, home: Path, folder: Path) -> Timed:
+    """Time a sweep of `population` in a home that has its compiled programs already."""
+    folder.mkdir(parents=True)
+    shutil.copytree(home / "compiled", folder / "compiled")
+    return ours("population", spec, folder)
+
+
+def main() -> None:
+    """Time the sides in turn and print a table."""
+    parser = argparse.ArgumentParser(description="Trainings per hour of every side.")
+    parser.add_argument("workload", choices=WORKLOADS)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peers", help="interpreter for the sides tuner and torch")
+    parser.add_argument("--sides", help="comma-separated; all that can run by default")
+    parser.add_argument("--configurations", type=int, help="fewer configurations than the workload has")
+    arguments = parser.parse_args()
+    text = WORKLOADS[arguments.workload]
+    if arguments.configurations:
+        number = parse(text, arguments.workload).configurations
+        text = text.replace(f"configurations = {number}", f"configurations = {arguments.configurations}")
+    spec = parse(text, arguments.workload)
+    folder = os.environ.get("MISHSTUDY_DATA")
+    data = datasets.load(spec.dataset, Path(folder) if folder else None, spec.train_size)
+    trainings = [item.training for item in design.trainings(spec)]
+    sides: dict[str, Callable[[Path], Timed]] = {
+        "plain": partial(peer, "plain.py", sys.executable, 1, trainings, data),
+        "processes": partial(peer, "plain.py", sys.executable, 2, trainings, data),
+    }
+    if arguments.peers:
+        sides["tuner"] = partial(peer, "tuner.py", arguments.peers, 1, trainings, data)
+        sides["torch"] = partial(peer, "torch_loop.py", arguments.peers, 1, trainings, data)
+    rounds: dict[str, list[Timed]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "workload.toml"
+        path.write_text(text, encoding="utf-8")
+        for engine in ("fit", "population"):
+            sides[engine] = lambda home, engine=engine: ours(engine, path, home)
+        sides["warm"] = lambda home: warm(path, home.with_name("population"), home)
+        chosen = arguments.sides.split(",") if arguments.sides else list(sides)
+        cold = [side for side in chosen if side != "warm"]
+        for number in range(arguments.repeats):
+            turn = Path(name) / str(number)
+            for side in [*(reversed(cold) if number % 2 else cold), *(set(chosen) - set(cold))]:
+                rounds.setdefault(side, []).append(sides[side](turn / side))
+                print(f"round {number + 1}: {side} {rounds[side][-1].seconds:.1f} s", file=sys.stderr)
+    versions = ", ".join(f"{package} {version(package)}" for package in ("tensorflow", "jax", "keras"))
+    machine = f"{processor()}, {os.cpu_count()} cores"
+    print(f"\n{len(trainings)} trainings of {arguments.workload}; {machine}; {versions}.\n")
+    print("| side | seconds (range) | check, s | s a training | an hour | times plain (range) | accuracy |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for side in chosen:
+        seconds = [one.seconds for one in rounds[side]]
+        pairs = zip(rounds.get("plain", rounds[side]), rounds[side], strict=True)
+        ratios = [plain.seconds / one.seconds for plain, one in pairs]
+        each = median(seconds) / len(trainings)
+        print(
+            f"| {side} | {median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) "
+            f"| {median(one.checking for one in rounds[side]):.1f} | {each:.3f} | {3600 / each:,.0f} "
+            f"| {median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}) "
+            f"| {fmean(one.accuracy for one in rounds[side]):.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
