@@ -1,5 +1,6 @@
 """The home: the folder that holds the sweeps, the Optuna journal, MLflow's database and its artifacts."""
 
+import fcntl
 import json
 import os
 import socket
@@ -10,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from study.errors import InputError
+
+_LOOKED_AT_SECONDS = 0.5
+"""How long a driver waits for the lock: longer than `is_running` ever holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Home:
         return self.sweep(name) / "spec.toml"
 
     def sweeps(self) -> list[str]:
-        """Return the names of the sweeps that have a ledger, oldest first."""
+        """Return the names of the sweeps that have a ledger, the one that changed last at the end."""
         found = sorted(self.root.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_ctime)
         return [path.parent.name for path in found]
 
@@ -74,18 +78,26 @@ class Home:
         return self.ledger(name)
 
     def is_running(self, name: str) -> bool:
-        """Return whether a driver holds the home for the sweep `name`."""
-        from filelock import FileLock, Timeout
-
+        """Return whether a driver holds the home for the sweep `name`; nothing is written."""
         try:
-            who = json.loads((self.root / ".lock-holder.json").read_text(encoding="utf-8"))
+            who = json.loads(self._holder.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        try:
-            with FileLock(self.root / ".lock", timeout=0):
-                return False
-        except Timeout:
-            return who["sweep"] == name
+        with self._lock.open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return who["sweep"] == name
+        return False
+
+    @property
+    def _lock(self) -> Path:
+        return self.root / ".lock"
+
+    @property
+    def _holder(self) -> Path:
+        """Who holds the lock; a killed driver leaves it behind, so it means nothing without the lock."""
+        return self.root / ".lock-holder.json"
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written.
@@ -117,13 +129,12 @@ class Home:
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.root / ".lock")
-        holder = self.root / ".lock-holder.json"
+        lock = FileLock(self._lock)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_LOOKED_AT_SECONDS)
         except Timeout:
             try:
-                who = json.loads(holder.read_text(encoding="utf-8"))
+                who = json.loads(self._holder.read_text(encoding="utf-8"))
                 told = f"process {who['pid']} on {who['host']} runs {who['sweep']} there since {who['since']}"
             except (OSError, ValueError, KeyError):
                 told = "another process is starting a sweep there"
@@ -138,8 +149,8 @@ class Home:
                 "sweep": sweep,
                 "since": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            holder.write_text(json.dumps(who), encoding="utf-8")
+            self._holder.write_text(json.dumps(who), encoding="utf-8")
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            self._holder.unlink(missing_ok=True)
             lock.release()
