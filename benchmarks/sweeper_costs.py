@@ -1,0 +1,184 @@
+"""What the sweeper itself costs, with trainings that take no time: python benchmarks/sweeper_costs.py.
+
+A stub stands for the training process; ledger, Optuna's journal and MLflow on SQLite are the real ones. Each
+stage is a process of its own:
+
+1. run: a sweep of `--trainings`; time on the driver's path for each, how far MLflow is when the last one is
+   recorded and how many runs a second it writes, memory after a tenth of the trainings and at the end;
+2. resume: the same command again after the last hundredth of the ledger was cut off;
+3. again: the same command once more, with nothing left to do;
+4. table: `mishstudy table` over the result.
+
+Prints Markdown.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from study import ledger
+from study.environment import processor
+from study.ledger import Entry
+from study.packing import Group, Pack
+from study.question import Question
+from study.training import Status, Training, TrainingResult
+from sweeps import sweeper
+from sweeps.executors import Ready
+from sweeps.home import Home
+from sweeps.spec import parse
+
+SPEC = """
+name = "stub"
+question = "What does the sweeper cost?"
+focus = "mish"
+activations = ["relu", "swish", "gelu"]
+dataset = "digits"
+architecture = "mlp"
+configurations = {configurations}
+replicated_share = 0.0
+epochs = 20
+delta = 1.0
+[factors.depth]
+role = "condition"
+levels = [3, 6, 9]
+[factors.optimizer]
+role = "condition"
+levels = ["sgd", "adam", "nadam"]
+[factors.learning_rate]
+role = "nuisance"
+low = 0.1
+high = 10.0
+log = true
+relative = true
+"""
+ACTIVATIONS = 4
+
+
+class Stub:
+    """Takes the place of the training process: a result at once, made from the training's digest."""
+
+    def __init__(self, **_: Any) -> None:
+        self._curve = {"train_loss": (1.0,) * 20, "validation_accuracy": (90.0,) * 20}
+
+    def start(self) -> Ready:
+        """Be ready."""
+        return Ready("cpu", False, {"digest": "0" * 16, "guess": {"accuracy": 10.0, "loss": 2.3}})
+
+    def train(self, groups: Sequence[Group | Pack], **_: Any) -> Iterator[TrainingResult]:
+        """Give each training its result."""
+        for group in groups:
+            yield from (self._result(training) for training in group.trainings)
+
+    def _result(self, training: Training) -> TrainingResult:
+        score = 90.0 + int(training.digest[:4], 16) / 2**16
+        metrics = {
+            f"{cut}_{kind}": score for cut in ("train", "validation", "test") for kind in ("accuracy", "loss")
+        }
+        return TrainingResult(
+            digest=training.digest, status=Status.OK, metrics=metrics, curve=self._curve, checkpoint_epoch=20
+        )
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Notes when the first and the last training came, and the memory on the way."""
+
+    planned: int = 0
+    times: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    def begin(self, question: Question, done: int, programs: int) -> None:
+        """Take the size of the sweep."""
+        del done, programs
+        self.planned = question.planned_trainings
+
+    def trained(self, entry: Entry) -> None:
+        """Note one training."""
+        del entry
+        self.times.append(time.perf_counter())
+        if len(self.times) % max(1, self.planned // 10) == 0:
+            self.memory.append(_resident_mib())
+
+    def note(self, sentence: str) -> None:
+        """Print what is said about MLflow."""
+        print(sentence, file=sys.stderr)
+
+    def __getattr__(self, name: str) -> Any:
+        """Take whatever else a monitor is told."""
+        return lambda *_, **__: None
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def _sweep(home: Path, configurations: int) -> None:
+    """Run the sweep with the stub in this process and print a line of figures."""
+    text = SPEC.format(configurations=configurations)
+    options = sweeper.Options(engine="fit", data=None, import_from=home)
+    watch, started = Watch(), time.perf_counter()
+
+    def publish(record: ledger.Record) -> Mapping[str, Any]:
+        del record
+        return {}
+
+    with mock.patch.object(sweeper, "ChildExecutor", Stub):
+        sweeper.run(parse(text, "stub"), text, Home(home), options, watch, publish)
+    ended, times = time.perf_counter(), watch.times
+    each = 1e3 * (times[-1] - times[0]) / len(times) if times else 0.0
+    before = times[0] - started if times else ended - started
+    after = ended - times[-1] if times else 0.0
+    memory = (
+        " -> ".join(f"{watch.memory[i]:.0f}" for i in (0, -1)) if watch.memory else f"{_resident_mib():.0f}"
+    )
+    print(f"{len(times)} | {before:.1f} | {each:.2f} | {after:.1f} | {memory}")
+
+
+def _cut(path: Path) -> None:
+    """Take the last hundredth of a ledger away."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: len(lines) - len(lines) // 100]))
+
+
+def main() -> None:
+    """Run the stages and print a table."""
+    parser = argparse.ArgumentParser(description="What ledger, Optuna and MLflow cost.")
+    parser.add_argument("--trainings", type=int, default=10_000)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    configurations = arguments.trainings // ACTIVATIONS
+    if arguments.home:
+        _sweep(arguments.home, configurations)
+        return
+    print(f"{configurations * ACTIVATIONS} trainings; {processor()}, {os.cpu_count()} cores.\n")
+    print("| stage | whole, s | trained | before the first, s | each, ms | after the last, s | memory, MiB |")
+    print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name) / "runs"
+        itself = [sys.executable, __file__, "--trainings", str(arguments.trainings), "--home", str(home)]
+        table = [sys.executable, "-m", "mishstudy", "table", "stub", "--home", str(home), "--format", "json"]
+        for stage, command in (("run", itself), ("resume", itself), ("again", itself), ("table", table)):
+            if stage == "resume":
+                _cut(home / "stub" / "ledger.jsonl")
+            started = time.perf_counter()
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            sys.stderr.write(done.stderr)
+            told = done.stdout.strip() if stage != "table" else " | | | | "
+            print(f"| {stage} | {time.perf_counter() - started:.1f} | {told} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
