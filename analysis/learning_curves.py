@@ -1,0 +1,157 @@
+"""Figure: how the validation metric moves from epoch to epoch, focus beside each rival."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from analysis.criteria import CriteriaTable
+from analysis.rival_panels import LINES, rival_panels
+from analysis.style import FONT_SIZE, INK, MUTED, drawing
+from analysis.summaries import quantity_text, unit_name
+from study.training import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def series_of(table: CriteriaTable) -> str:
+    """Return the series of the curves that belongs to the metric of a table."""
+    return f"validation_{table.metric.rpartition('_')[2]}"
+
+
+def caption(table: CriteriaTable) -> str:
+    """Return how to read the figure."""
+    name = series_of(table)
+    if table.design == "tuned":
+        return (
+            f"The {name} of the best trial of {table.focus} beside that of each rival. One training stands "
+            "behind each line, so there is no band, and crossing lines say little."
+        )
+    units = unit_name(table.design)
+    return (
+        f"Above: mean {name} over {units}; the band is its 95 % t interval, which is wide because {units} "
+        "differ, not because the comparison is uncertain. Below: the mean difference within pairs with its "
+        f"95 % t interval, above 0 where {table.focus} is better; dotted lines at "
+        f"{quantity_text(table.delta, table.unit)} to either side. Only pairs in which both trained to the "
+        "end are in the lines, and no difference is capped: the verdicts, which count failures, come from "
+        f"{table.metric} and not from here. A cross stands at the last epoch of a training that failed; "
+        f"failed 2/3 means 2 of {table.focus} and 3 of the rival."
+    )
+
+
+def learning_curves(runs: pd.DataFrame, curves: pd.DataFrame, table: CriteriaTable) -> "Figure | None":
+    """Draw the validation metric over epochs; None where no curve was recorded.
+
+    Parameters
+    ----------
+    runs, curves : pandas.DataFrame
+        What `analysis.frame.runs_frame` and `curves_frame` returned.
+    table : CriteriaTable
+        Made from `runs`.
+    """
+    mine = curves.loc[curves["series"] == series_of(table)]
+    if mine.empty:
+        return None
+    wide = mine.pivot_table(index="digest", columns="epoch", values="value", dropna=False)
+    with drawing():
+        if table.design == "tuned":
+            return _of_best_trials(runs, wide, table)
+        return _of_pairs(runs.loc[~runs["adaptive"]], wide, table)
+
+
+def _of_pairs(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable) -> "Figure":
+    name = series_of(table)
+    sign = 1 if table.higher_is_better else -1
+    figure, panels = rival_panels(table, (1.5, 0.95), what="epoch")
+    for rival, (above, below) in panels.items():
+        sides = {"focus": table.focus, "rival": rival}
+        found = _unit_curves(runs, wide, sides)
+        for side, values in found.items():
+            _line_with_band(above, values, LINES[side])
+        below.axhline(0, color=MUTED, linewidth=0.7)
+        for edge in (-table.delta, table.delta):
+            below.axhline(edge, color=MUTED, linewidth=0.7, linestyle=":")
+        _line_with_band(below, sign * (found["focus"] - found["rival"]), {"color": INK})
+        failed = _mark_failures(above, runs, sides)
+        units = f"{len(found['focus'])} {unit_name(table.design)}"
+        lost = f", failed {failed['focus']}/{failed['rival']}" if any(failed.values()) else ""
+        above.annotate(
+            units + lost, (1, 0), xytext=(-2, 12), xycoords="axes fraction", textcoords="offset points",
+            ha="right", color=MUTED, fontsize=FONT_SIZE - 1.5,
+        )  # fmt: skip
+    above, below = next(iter(panels.values()))
+    above.set_ylabel(name.replace("_", " "))
+    below.set_ylabel("difference")
+    return figure
+
+
+def _unit_curves(runs: pd.DataFrame, wide: pd.DataFrame, sides: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Return side -> curves, a row per unit and a column per epoch, of pairs that both trained to the end."""
+    ended = runs.loc[(runs["status"] == Status.OK.value) & runs["digest"].isin(wide.index)]
+    digests = {
+        side: ended.loc[ended["activation"] == name].set_index("block")["digest"]
+        for side, name in sides.items()
+    }
+    both = digests["focus"].index.intersection(digests["rival"].index)
+    units = ended.drop_duplicates("block").set_index("block")["unit_id"].loc[both]
+    return {
+        side: wide.loc[of_block.loc[both]].groupby(units.to_numpy(), sort=False).mean()
+        for side, of_block in digests.items()
+    }
+
+
+def _line_with_band(axes: "Axes", values: pd.DataFrame, look: Mapping[str, Any]) -> None:
+    """Draw the mean over the rows with its 95 % t interval, and points where there is but one epoch."""
+    count = values.count().to_numpy()
+    middle = values.mean().to_numpy()
+    half = (
+        special.stdtrit(np.maximum(count - 1, 1), 0.975)
+        * values.std().to_numpy()
+        / np.sqrt(np.maximum(count, 1))
+    )
+    epochs = values.columns.to_numpy()
+    axes.fill_between(epochs, middle - half, middle + half, color=look["color"], alpha=0.18, linewidth=0)
+    axes.plot(epochs, middle, marker="o" if len(epochs) == 1 else "", markersize=4, **look)
+
+
+def _mark_failures(axes: "Axes", runs: pd.DataFrame, sides: Mapping[str, str]) -> dict[str, int]:
+    """Put a cross at the last epoch of each failed training; return how many there are of either side."""
+    counts: dict[str, int] = {}
+    for height, (side, name) in enumerate(sides.items()):
+        failed = runs.loc[(runs["activation"] == name) & (runs["status"] != Status.OK.value)]
+        counts[side] = len(failed)
+        epochs = failed["epochs_run"].dropna().astype("int64")
+        axes.plot(
+            epochs[epochs > 0],
+            np.full(int((epochs > 0).sum()), 0.04 + 0.05 * height),
+            linestyle="",
+            marker="x",
+            markersize=3.5,
+            color=LINES[side]["color"],
+            transform=axes.get_xaxis_transform(),
+        )
+    return counts
+
+
+def _of_best_trials(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable) -> "Figure | None":
+    curves: dict[str, pd.Series] = {}
+    for best in table.tuned:
+        same = (runs["activation"] == best.activation) & (runs["configuration"] == best.configuration)
+        digests = runs.loc[same & (runs["status"] == Status.OK.value), "digest"]
+        known = digests[digests.isin(wide.index)]
+        if len(known):
+            curves[best.activation] = wide.loc[known.iloc[0]]
+    if not curves:
+        return None
+    figure, panels = rival_panels(table, (1.8,), what="epoch")
+    for rival, (axes,) in panels.items():
+        for side, name in (("focus", table.focus), ("rival", rival)):
+            if name in curves:
+                one = curves[name].dropna()
+                axes.plot(one.index, one, marker="o" if len(one) == 1 else "", markersize=4, **LINES[side])
+    next(iter(panels.values()))[0].set_ylabel(series_of(table).replace("_", " "))
+    return figure
