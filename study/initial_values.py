@@ -36,6 +36,9 @@ def draw(schemes: Sequence[tuple[Any, initializers.Scheme | None]], training: Tr
 def schemes_of(network: keras.Model) -> list[tuple[Any, initializers.Scheme | None]]:
     """Return each variable of a network with how it starts; None stands for the training's initializer.
 
+    The random layers of a user's own network draw from generators of Keras: their states are variables
+    too, so that a training does not depend on the one before it.
+
     Raises
     ------
     InputError
@@ -50,6 +53,7 @@ def schemes_of(network: keras.Model) -> list[tuple[Any, initializers.Scheme | No
                 continue
             initializer = getattr(layer, f"{variable.name}_initializer", None)
             found.append((variable, _scheme(initializer, f"{layer.name}.{variable.name}")))
+        found += [(generator.state, initializers.Scheme("bits", 0.0)) for generator in layer._seed_generators]
     return found
 
 
@@ -77,9 +81,10 @@ def _scheme(initializer: Any, where: str) -> initializers.Scheme | None:
             centre, scheme = translate(initializer)
             if centre == 0:
                 return scheme
+    source = "code of its layer" if initializer is None else type(initializer).__name__
     raise InputError(
-        f"the initial value of {where} comes from {type(initializer).__name__}, which the shared streams "
-        "cannot draw; use one of Keras' ten named initializers, zeros, ones or a constant, centred on 0."
+        f"the initial value of {where} comes from {source}, which the shared streams cannot draw; use a "
+        "layer with one of Keras' ten named initializers, zeros, ones or a constant, centred on 0."
     )
 
 

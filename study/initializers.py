@@ -21,16 +21,17 @@ class Scheme:
     Parameters
     ----------
     distribution : str
-        `normal`, `truncated_normal` (cut at two standard deviations), `uniform`, `orthogonal` or
-        `constant`.
+        `normal`, `truncated_normal` (cut at two standard deviations), `uniform`, `orthogonal`,
+        `constant`, or `bits`: random integers, the state of a generator.
     scale : float
         Standard deviation for the normal ones, half width for `uniform`, gain for `orthogonal`,
-        the value for `constant`; where `fan` is given, the factor of the variance `scale / fan`.
+        the value for `constant`, nothing for `bits`; where `fan` is given, the factor of the variance
+        `scale / fan`.
     fan : {"in", "out", "avg"} or None
         Which number of connections the variance is divided by.
     """
 
-    distribution: Literal["normal", "truncated_normal", "uniform", "orthogonal", "constant"]
+    distribution: Literal["normal", "truncated_normal", "uniform", "orthogonal", "constant", "bits"]
     scale: float
     fan: Literal["in", "out", "avg"] | None = None
 
@@ -81,12 +82,14 @@ def draw(scheme: Scheme, shape: tuple[int, ...], key: np.ndarray, variable: int)
 
     Returns
     -------
-    ndarray of float32, shape `shape`
+    ndarray of float32 (of uint32 for `bits`), shape `shape`
         Two schemes of one distribution family get the same underlying numbers, scaled.
     """
     if scheme.distribution == "constant":
         return np.full(shape, scheme.scale, np.float32)
     count = math.prod(shape)
+    if scheme.distribution == "bits":
+        return streams.bits(key, np.uint32(variable), count).reshape(shape)
     fan_in, fan_out = fans(shape)
     fan = {"in": fan_in, "out": fan_out, "avg": (fan_in + fan_out) / 2, None: None}[scheme.fan]
     deviation = scheme.scale if fan is None else math.sqrt(scheme.scale / max(1.0, fan))
