@@ -148,7 +148,7 @@ def _levels(values: np.ndarray, factor: Factor, *, each: bool) -> tuple[list[Reg
         assert high is not None
         return [_bin(factor, low, high, suffix)], np.zeros((1, 0), dtype=bool)
     numbers = values.astype("float64")
-    code = _equal_count_bins(numbers)
+    code = equal_count_bins(numbers, int(np.clip(len(values) // CONFIGURATIONS_PER_BIN, 1, MAXIMUM_BINS)))
     members = code == np.arange(code.max() + 1)[:, None]
     return [_bin(factor, numbers[row].min(), numbers[row].max(), suffix) for row in members], members
 
@@ -159,9 +159,8 @@ def _bin(factor: Factor, low: float, high: float, suffix: str) -> Region:
     return Region(factor.name, label + suffix, float(low), float(high))
 
 
-def _equal_count_bins(values: np.ndarray) -> np.ndarray:
-    """Return a bin code per value: at most four bins of about equal counts, equal values together."""
-    bins = int(np.clip(len(values) // CONFIGURATIONS_PER_BIN, 1, MAXIMUM_BINS))
+def equal_count_bins(values: np.ndarray, bins: int) -> np.ndarray:
+    """Return a bin code per value: at most `bins` bins of about equal counts, equal values together."""
     distinct, counts = np.unique(values, return_counts=True)
     ends = np.cumsum(counts)
     wanted = len(values) * np.arange(1, bins) / bins
