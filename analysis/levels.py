@@ -45,6 +45,21 @@ def level_text(level: Level) -> str:
     return number_text(float(level)) if isinstance(level, int | float | np.number) else str(level)
 
 
+def log_spaced(factor: Factor) -> bool:
+    """Return whether a numeric factor belongs on a logarithmic axis.
+
+    It does where the spec says so, and where three or more positive levels grow by about the same
+    ratio (16, 32, 64 or 0.001, 0.003, 0.01).
+    """
+    if factor.log or factor.levels is None or len(factor.levels) < 3:
+        return factor.log
+    levels = np.sort(np.array(factor.levels, dtype="float64"))
+    if levels[0] <= 0:
+        return False
+    steps = np.diff(np.log(levels))
+    return bool(steps.max() <= 1.3 * steps.min() and steps.min() >= np.log(1.8))
+
+
 def regions(configurations: pd.DataFrame, question: Question) -> tuple[tuple[Region, ...], np.ndarray]:
     """Return the regions of a table and which configurations lie in each.
 

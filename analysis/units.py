@@ -24,13 +24,14 @@ def unit_means(found: pd.DataFrame, question: Question) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Sorted as the design: `unit_id`, `configuration`, the factors, `difference` (mean paired
-        difference, in the metric's unit) and `uninformative` (share of pairs that say nothing).
+        difference, in the metric's unit), `wins` (share of pairs in which the focus is better, a tie
+        counting half) and `uninformative` (share of pairs that say nothing).
     """
     factors = [factor.name for factor in question.factors]
-    groups = found.groupby("unit_id", sort=False)
+    groups = found.assign(wins=(1 + np.sign(found["difference"])) / 2).groupby("unit_id", sort=False)
     units = groups[["configuration", *factors]].first()
-    units["difference"] = groups["difference"].mean()
-    units["uninformative"] = groups["uninformative"].mean()
+    for name in ("difference", "wins", "uninformative"):
+        units[name] = groups[name].mean()
     return units.reset_index()
 
 
