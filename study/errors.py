@@ -1,4 +1,8 @@
-"""The two ways in which the tool says no."""
+"""The two ways in which the tool says no, and what somebody else's exception says."""
+
+import re
+
+_LONGEST = 500
 
 
 class InputError(Exception):
@@ -11,3 +15,14 @@ class InputError(Exception):
 
 class RunError(Exception):
     """The input was right and the run failed. The command line prints the message and exits with 1."""
+
+
+def said(error: BaseException) -> str:
+    """Return the message of an exception in one line of at most 500 characters.
+
+    Where Keras wraps an exception of the user's own function in a message of its own, the user's is the
+    part in bold.
+    """
+    text = str(error)
+    bold = re.search(r"\x1b\[1m(.+?)\x1b\[0m", text, re.DOTALL)
+    return " ".join((bold[1] if bold else text).split())[:_LONGEST]

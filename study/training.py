@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from study.errors import said
+
 Level = bool | int | float | str
 """One value of a factor."""
 
@@ -255,6 +257,5 @@ class TrainingResult:
 
 def failure(training: Training, error: BaseException, status: Status = Status.ERROR) -> TrainingResult:
     """Return the result of a training that an exception ended."""
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    reason = f"{type(error).__name__}: {first_line}"[:500]
+    reason = f"{type(error).__name__}: {said(error)}"
     return TrainingResult(digest=training.digest, status=status, reason=reason)

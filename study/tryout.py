@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from study import activations, architectures, datasets
-from study.errors import InputError
+from study.errors import InputError, said
 from study.initial_values import schemes_of
 from study.layers import Rates
 from study.programs import program_of
@@ -55,5 +55,5 @@ def _blamed_on(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise InputError(
-            f"{what} raised {type(error).__name__} when tried on a small batch: {error}"
+            f"{what} raised {type(error).__name__} when tried on a small batch: {said(error)}"
         ) from error

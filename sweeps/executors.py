@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -115,8 +115,7 @@ class ChildExecutor:
         InputError
             If a user's own function is not usable.
         """
-        assert self._connection is not None
-        self._connection.send(("check", list(trainings)))
+        self._send("check", list(trainings))
         if self._receive() is None:
             raise RunError(f"the training process died while it checked the spec ({self._ending()}).")
 
@@ -131,15 +130,18 @@ class ChildExecutor:
         remaining, done, attempts, finished = list(groups), set[str](), 0, False
         try:
             while remaining:
-                assert self._connection is not None
-                self._connection.send(("train", remaining))
+                # The second attempt is made with one group alone: an engine that compiles ahead may have
+                # died of a later one.
+                sent = remaining[:1] if attempts else remaining
+                self._send("train", sent)
                 while isinstance(answer := self._receive(), TrainingResult):
                     attempts = 0
                     if answer.digest not in done:
                         done.add(answer.digest)
                         yield answer
                 if answer is not None:
-                    break
+                    remaining, attempts = remaining[len(sent) :], 0
+                    continue
                 remaining = _left(remaining, done)
                 attempts += 1
                 if attempts == ATTEMPTS:
@@ -165,6 +167,12 @@ class ChildExecutor:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _send(self, task: str, work: Sequence[Any]) -> None:
+        """Give the child a task; where it has died, `_receive` is the one to notice."""
+        assert self._connection is not None
+        with suppress(BrokenPipeError):
+            self._connection.send((task, work))
 
     def _receive(self) -> Any:
         """Return the child's next word, or None where it has died."""

@@ -81,9 +81,10 @@ class Home:
         """Return whether a driver holds the home for the sweep `name`; nothing is written."""
         try:
             who = json.loads(self._holder.read_text(encoding="utf-8"))
+            lock = self._lock.open("rb")
         except (OSError, ValueError):
             return False
-        with self._lock.open("rb") as lock:
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
