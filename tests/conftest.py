@@ -1,9 +1,11 @@
 """What all tests share: where real data lies, and a training to vary."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from engine_children import Child
 
 from study.training import Training
 
@@ -37,3 +39,24 @@ def training() -> Training:
         configuration="0123456789abcdef",
         replicate=0,
     )
+
+
+@pytest.fixture(scope="session")
+def child_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Child]]:
+    """Return a function from an engine's name to its training process, started when it is first asked for."""
+    folder, children = tmp_path_factory.mktemp("children"), dict[str, Child]()
+
+    def child(engine: str) -> Child:
+        if engine not in children:
+            children[engine] = Child(engine, folder)
+        return children[engine]
+
+    yield child
+    for each in children.values():
+        each.executor.stop()
+
+
+@pytest.fixture
+def population(child_of: Callable[[str], Child]) -> Child:
+    """Return the training process of the fast engine."""
+    return child_of("population")

@@ -1,7 +1,6 @@
 """The reference engine: real Keras, real TensorFlow, on digits."""
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import pytest
 from study import batches, initializers, streams
 from study.architectures import ARCHITECTURES
 from study.errors import InputError
-from study.optimizers import OPTIMIZERS
 from study.packing import groups
 from study.programs import program_of
 from study.training import Status, Training, TrainingResult
@@ -36,33 +34,6 @@ def train(engine: "FitEngine", *trainings: Training) -> list[TrainingResult]:
 
 def timeless(result: TrainingResult) -> TrainingResult:
     return replace(result, seconds=0.0, build_seconds=0.0, examples_per_second=0.0, peak_memory_mib=0.0)
-
-
-def test_learns_digits(engine: "FitEngine", training: Training) -> None:
-    (result,) = train(engine, replace(training, train_size=None, epochs=12))
-    assert result.status is Status.OK
-    assert result.metrics["test_accuracy"] > 93.0
-    assert set(result.metrics) == {
-        f"{cut}_{name}" for cut in ("train", "validation", "test") for name in ("accuracy", "loss")
-    }
-    assert [len(series) for series in result.curve.values()] == [12] * 4
-    assert result.curve["validation_accuracy"][-1] == result.metrics["validation_accuracy"]
-    assert result.checkpoint_epoch == 12
-    assert result.seconds > 0
-    assert result.peak_memory_mib > 100
-
-
-def test_a_training_does_not_depend_on_what_ran_before(engine: "FitEngine", training: Training) -> None:
-    first = replace(training, dropout=0.2, regularizer="l2", regularizer_strength=1e-3, optimizer="nadam")
-    others = [
-        replace(first, replicate=1, learning_rate=0.05),
-        replace(first, initializer="orthogonal", dropout=0.5),
-        replace(first, activation="relu"),
-        replace(first, optimizer="sgd", learning_rate=1e6),
-    ]
-    alone = train(engine, first)[0]
-    again = train(engine, *others, first)[-1]
-    assert timeless(again) == timeless(alone)
 
 
 def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> None:
@@ -173,48 +144,6 @@ def test_each_setting_changes_the_training_and_is_repeatable(
         assert first.metrics != plain.metrics
 
 
-def test_best_checkpoint_scores_the_best_validation_epoch(engine: "FitEngine", training: Training) -> None:
-    (result,) = train(engine, replace(training, checkpoint="best", epochs=12, learning_rate=0.05))
-    accuracies = result.curve["validation_accuracy"]
-    assert result.checkpoint_epoch == 1 + accuracies.index(max(accuracies))
-    assert result.metrics["validation_accuracy"] == max(accuracies)
-
-
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-def test_every_optimizer_trains(engine: "FitEngine", training: Training, optimizer: str) -> None:
-    base = OPTIMIZERS[optimizer].learning_rate
-    (result,) = train(engine, replace(training, optimizer=optimizer, learning_rate=3 * base))
-    assert result.status is Status.OK
-    assert result.curve["train_loss"][-1] < result.curve["train_loss"][0]
-
-
-def test_numbers_that_overflow_are_a_divergence(engine: "FitEngine", training: Training) -> None:
-    (result,) = train(engine, replace(training, optimizer="sgd", learning_rate=1e10, epochs=20))
-    assert result.status is Status.DIVERGED
-    assert result.reason == "loss or weights not finite in epoch 1"
-    assert result.metrics == {}
-    assert result.checkpoint_epoch is None
-    assert len(result.curve["train_loss"]) == 1
-    assert math.isnan(result.curve["validation_loss"][0])
-
-
-def test_an_exploded_loss_at_chance_is_a_divergence_after_two_epochs(
-    engine: "FitEngine",
-    training: Training,
-) -> None:
-    chosen = replace(training, activation="softsign", optimizer="sgd", learning_rate=300.0, epochs=20)
-    (result,) = train(engine, chosen)
-    assert result.status is Status.DIVERGED
-    assert result.reason.startswith("training loss above 3 times its first value with chance accuracy")
-    assert len(result.curve["train_loss"]) < 20
-
-
-def test_a_net_that_stays_at_chance_is_ok(engine: "FitEngine", training: Training) -> None:
-    (result,) = train(engine, replace(training, optimizer="sgd", learning_rate=1e-9))
-    assert result.status is Status.OK
-    assert result.metrics["test_accuracy"] < 35.0
-
-
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_depth_counts_weight_layers(name: str) -> None:
     from study import architectures
@@ -263,21 +192,6 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "own_parts.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     return "own_parts"
-
-
-def test_own_activation_and_architecture_train(
-    engine: "FitEngine",
-    training: Training,
-    own_module: str,
-) -> None:
-    own = replace(
-        training, activation=f"{own_module}:cubic", architecture=f"{own_module}:net",
-        architecture_arguments=(("width", 12),), dropout=0.1,
-    )  # fmt: skip
-    engine.check([own])
-    (result,) = train(engine, own)
-    assert result.status is Status.OK, result.reason
-    assert result.metrics["train_accuracy"] > 20
 
 
 @pytest.mark.parametrize(

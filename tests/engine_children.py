@@ -1,0 +1,77 @@
+"""One training process of each engine for all tests: a framework takes seconds to start, and two of them do
+not fit into one process.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from study.packing import Group, Pack
+from study.training import Training, TrainingResult
+from sweeps.engines import grouped
+from sweeps.executors import ChildExecutor
+
+OWN = """
+import keras
+import numpy as np
+
+
+def cubic(x):
+    return x * x * x
+
+
+def raising(x):
+    raise ValueError("no such luck")
+
+
+def net(input_shape, classes, activation, width, dropout=0.0):
+    return keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Flatten(),
+        keras.layers.Dense(width, activation=activation, kernel_initializer="he_normal"),
+        keras.layers.Dropout(dropout),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dense(classes),
+    ])
+"""
+"""A user's own module `own_parts`, which both processes can import."""
+
+
+class Child:
+    """The training process of one engine, with one thread.
+
+    Parameters
+    ----------
+    engine : str
+        `fit` or `population`.
+    folder : Path
+        Takes the module `own_parts` and the process's log.
+    """
+
+    def __init__(self, engine: str, folder: Path) -> None:
+        (folder / "own_parts.py").write_text(OWN)
+        self.engine = engine
+        self.executor = ChildExecutor(
+            engine=engine, threads=1, dataset="digits", train_size=None, data=None,
+            import_from=folder, log=folder / f"{engine}.log",
+        )  # fmt: skip
+        self.executor.start()
+
+    def train(self, *trainings: Training) -> list[TrainingResult]:
+        """Return the result of each training; all of them are one design."""
+        results = self.results(grouped(self.engine, "cpu", trainings, ()))
+        return [results[training.digest] for training in trainings]
+
+    def results(self, groups: Sequence[Group | Pack]) -> dict[str, TrainingResult]:
+        """Return the results of groups by the digest of the training, without what is timed."""
+        return {result.digest: timeless(result) for result in self.executor.train(groups)}
+
+
+def timeless(result: TrainingResult) -> TrainingResult:
+    """Return a result without what differs from run to run."""
+    return replace(result, seconds=0.0, build_seconds=0.0, examples_per_second=0.0, peak_memory_mib=0.0)
+
+
+def design(blocks: Iterable[Training], activations: Sequence[str]) -> list[Training]:
+    """Return every block with every activation, in the order of a design."""
+    return [replace(block, activation=name) for block in blocks for name in activations]
