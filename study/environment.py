@@ -73,13 +73,24 @@ def own_functions(*names: str) -> dict[str, str]:
     return {name: references.source_digest(name) for name in names if references.is_reference(name)}
 
 
+def compatible(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether results of two fingerprints may stand side by side.
+
+    All must be equal, but a sweep that grew by a function of the user's own has one more of these.
+    """
+    own, other = old.get("own", {}), new.get("own", {})
+    same = all(own[name] == other[name] for name in own.keys() & other.keys())
+    return same and {**old, "own": {}} == {**new, "own": {}}
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return one line `key: old -> new` for each difference of two fingerprints."""
     lines: list[str] = []
     for key in sorted({*old, *new}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            lines += [f"{key}.{line}" for line in differences(before, after)]
+            prefix = "source of " if key == "own" else f"{key}."
+            lines += [f"{prefix}{line}" for line in differences(before, after)]
         elif before != after:
             lines.append(f"{key}: {before} -> {after}")
     return lines

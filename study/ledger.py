@@ -14,11 +14,13 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from json import JSONDecodeError, loads
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from study.environment import compatible
 from study.errors import InputError
 from study.question import Question
 from study.training import Configuration, Training, TrainingResult, canonical_json
@@ -69,8 +71,8 @@ class Record:
 
     @property
     def mixed(self) -> bool:
-        """Whether results come from more than one environment."""
-        return len(self.fingerprints) > 1
+        """Whether results come from environments that differ."""
+        return not all(compatible(*pair) for pair in combinations(self.fingerprints, 2))
 
     @property
     def chance(self) -> float | None:
@@ -193,6 +195,17 @@ def read(path: Path, *, curves: bool = True) -> Record:
     if question is None:
         raise InputError(f"the ledger {path} holds no question; delete it and run `mishstudy sweep` again.")
     return Record(question=question, fingerprints=tuple(fingerprints), entries=tuple(entries.values()))
+
+
+def create(path: Path, fingerprint: Mapping[str, Any], started: str, question: Question) -> None:
+    """Make a ledger with header and question, whole or not at all: where there is one, it can be read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    with Ledger(partial) as ledger:
+        ledger.header(fingerprint, started)
+        ledger.question(question)
+    partial.replace(path)
 
 
 class Ledger:

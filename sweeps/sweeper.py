@@ -130,6 +130,9 @@ def run(
             stored = home.spec(spec.name)
             refuse_change(parse(stored.read_text(encoding="utf-8"), str(stored)), spec)
         record = ledger.read(path) if path.exists() else None
+        if record is not None and not options.accept_mixed:
+            own = environment.own_functions(*spec.activations, spec.architecture, spec.dataset)
+            _refuse_other_environment(record, {**record.fingerprints[-1], "own": own}, path)
         planned = [] if spec.design == "tuned" else design.trainings(spec)
         question = planned_question(spec, planned)
         known = {entry.training.digest: entry for entry in record.entries} if record else {}
@@ -308,7 +311,8 @@ class _Driver:
             own=environment.own_functions(*spec.activations, spec.architecture, spec.dataset),
             data=ready.data,
         )
-        self._refuse_other_environment(fingerprint)
+        if self._record is not None and not options.accept_mixed:
+            _refuse_other_environment(self._record, fingerprint, self._home.ledger(spec.name))
         if fingerprint["own"]:
             firsts = {
                 (item.training.activation, item.training.architecture_arguments): item.training
@@ -316,16 +320,6 @@ class _Driver:
             }
             self._executor.check(list(firsts.values()))
         return fingerprint
-
-    def _refuse_other_environment(self, fingerprint: Mapping[str, Any]) -> None:
-        if self._record is None or fingerprint in self._record.fingerprints or self._options.accept_mixed:
-            return
-        lines = environment.differences(self._record.fingerprints[-1], fingerprint)
-        raise InputError(
-            "all results of a sweep come from one environment, and this one differs from that of the results "
-            f"in {self._home.ledger(self._spec.name)}; go back to it, give the sweep another name, or add "
-            "--accept-mixed, which the table will then say:\n  " + "\n  ".join(lines)
-        )
 
     def _write_down(self, fingerprint: Mapping[str, Any]) -> None:
         """Store the spec and what it was expected to cost, and open the ledger for what follows."""
@@ -336,11 +330,15 @@ class _Driver:
             cost = cost_of(trainings, (), self._home, self._options.engine)
             _replace(folder / "plan.json", json.dumps(asdict(cost)))
         _replace(self._home.spec(self._spec.name), self._text)
-        self._ledger = Ledger(self._home.ledger(self._spec.name))
-        if self._record is None or fingerprint != self._record.fingerprints[-1]:
-            self._ledger.header(fingerprint, datetime.now(UTC).isoformat(timespec="seconds"))
-        if self._record is None or self._question != self._record.question:
-            self._ledger.question(self._question)
+        path, now = self._home.ledger(self._spec.name), datetime.now(UTC).isoformat(timespec="seconds")
+        if self._record is None:
+            ledger.create(path, fingerprint, now, self._question)
+        self._ledger = Ledger(path)
+        if self._record is not None:
+            if fingerprint != self._record.fingerprints[-1]:
+                self._ledger.header(fingerprint, now)
+            if self._question != self._record.question:
+                self._ledger.question(self._question)
 
     def finish(self, artifacts: Artifacts) -> bool:
         """Hand the results to MLflow and say how far it is; return whether it has everything."""
@@ -357,6 +355,17 @@ class _Driver:
             self._ledger.close()
         if self._tracker is not None:
             self._tracker.close()
+
+
+def _refuse_other_environment(record: Record, fingerprint: Mapping[str, Any], path: Path) -> None:
+    if any(environment.compatible(known, fingerprint) for known in record.fingerprints):
+        return
+    lines = environment.differences(record.fingerprints[-1], fingerprint)
+    raise InputError(
+        f"all results of a sweep come from one environment, and this one differs from that of the results in "
+        f"{path}; go back to it, give the sweep another name, or add --accept-mixed, which the table will "
+        "then say:\n  " + "\n  ".join(lines)
+    )
 
 
 def _replace(path: Path, text: str) -> None:
