@@ -33,9 +33,8 @@ class TerminalMonitor:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._question: Question | None = None
-        self._before = self._now = self._failed = 0
+        self._before = self._now = self._failed = self._whole = 0
         self._started = self._last_line = 0.0
-        self._left: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         self._console.print(f"{self._name}: checking what is there ...", markup=False)
@@ -54,26 +53,26 @@ class TerminalMonitor:
         if not left:
             return
         again = f"{done} of {question.planned_trainings} trainings are recorded; " if done else ""
-        self._console.print(
-            f"{question.name}: {again}training {left} in {programs} compiled programs.", markup=False
-        )
+        compiled = f" in {programs} compiled program{'s' * (programs > 1)}" if programs else ""
+        self._console.print(f"{question.name}: {again}training {left}{compiled}.", markup=False)
         if self._console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
-                BarColumn(),
+                BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[pace]}"),
             )
-            self._progress = Progress(*columns, console=self._console, transient=True)
+            self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
             self._task = self._progress.add_task(
                 "trainings", total=question.planned_trainings, completed=done, pace="starting"
             )
             self._progress.start()
 
-    def trained(self, entry: Entry) -> None:
-        """Count one training."""
+    def trained(self, entry: Entry, whole: int) -> None:
+        """Count one training; `whole` configurations have all of theirs."""
         assert self._question is not None
         self._now += 1
+        self._whole = whole
         self._failed += entry.result.status is not Status.OK
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, pace=self._pace())
@@ -104,7 +103,10 @@ class TerminalMonitor:
         elapsed = max(time.monotonic() - self._started, 1e-9)
         left = self._question.planned_trainings - self._before - self._now
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{60 * self._now / elapsed:.0f} a minute, {duration(elapsed / self._now * left)} left{failed}"
+        return (
+            f"{self._whole}/{self._question.planned_configurations} configurations, "
+            f"{60 * self._now / elapsed:.0f} a minute, {duration(elapsed / self._now * left)} left{failed}"
+        )
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from study import environment, ledger
+from study.dashboard import Results
 from study.errors import InputError
 from study.ledger import Entry, Ledger, Record
 from study.packing import Group, Pack
@@ -35,21 +36,17 @@ from sweeps.tuning import Tuner
 
 if TYPE_CHECKING:
     import optuna
-    import pandas as pd
-
-Artifacts = Mapping[str, "str | bytes | pd.DataFrame"]
-"""Relative path to content: what MLflow shows on the parent run."""
 
 
 class Monitor(Protocol):
     """Watches a sweep: the terminal's side of the loop."""
 
     def begin(self, question: Question, done: int, programs: int) -> None:
-        """Take the number of trainings done before, and of compiled programs still to run."""
+        """Take the number of trainings done before, and of compiled programs still to run, 0 if unknown."""
         ...
 
-    def trained(self, entry: Entry) -> None:
-        """Take one recorded training."""
+    def trained(self, entry: Entry, whole: int) -> None:
+        """Take one recorded training, and the number of configurations that have all of theirs."""
         ...
 
     def note(self, sentence: str) -> None:
@@ -91,7 +88,7 @@ def run(
     home: Home,
     options: Options,
     monitor: Monitor,
-    publish: Callable[[Record], Artifacts],
+    publish: Callable[[Record], Results],
 ) -> Record:
     """Run or resume a sweep.
 
@@ -204,7 +201,7 @@ class _Driver:
             fingerprint,
         )
         if self._spec.design == "tuned":
-            self._monitor.begin(self._question, len(known), missing)
+            self._monitor.begin(self._question, len(known), 0)
             self._train_tuned(known)
             return
         self._train_designed(planned, known)
@@ -223,21 +220,24 @@ class _Driver:
         }
         trials = Trials(self._storage, self._question)
         trials.enqueue(list(configurations.values()))
-        complete: dict[int, list[Entry]] = defaultdict(list)
+        taken: dict[int, list[Entry]] = defaultdict(list)
+        whole = 0
 
         def take(entry: Entry) -> None:
+            nonlocal whole
             index = entry.configuration.index
-            complete[index].append(entry)
+            taken[index].append(entry)
             self._take(entry, expected[index, entry.training.activation])
-            if len(complete[index]) == size[index]:
-                trials.tell(entry.configuration, block_value(self._question, complete.pop(index)))
+            if len(taken[index]) == size[index]:
+                trials.tell(entry.configuration, block_value(self._question, taken.pop(index)))
+                whole += 1
 
         for entry in known:
             take(entry)
         for entry in self._results([item for item in planned if item.training.digest not in done], groups):
             trials.begin(entry.configuration)
-            self._monitor.trained(entry)
             take(entry)
+            self._monitor.trained(entry, whole)
 
     def _train_tuned(self, known: Sequence[Entry]) -> None:
         tuner = Tuner(self._spec, self._storage)
@@ -247,8 +247,8 @@ class _Driver:
             group = Group(program=program_of(item.training), trainings=(item.training,))
             for entry in self._results([item], [group], adaptive=True):
                 tuner.tell(entry)
-                self._monitor.trained(entry)
                 self._take(entry, 1)
+                self._monitor.trained(entry, self._done)
 
     def _take(self, entry: Entry, planned: int) -> None:
         assert self._tracker is not None
@@ -340,10 +340,10 @@ class _Driver:
             if self._question != self._record.question:
                 self._ledger.question(self._question)
 
-    def finish(self, artifacts: Artifacts) -> bool:
+    def finish(self, results: Results) -> bool:
         """Hand the results to MLflow and say how far it is; return whether it has everything."""
         assert self._tracker is not None
-        report = self._tracker.finish(artifacts)
+        report = self._tracker.finish(results)
         self._monitor.note(report.sentence)
         return report.complete
 
