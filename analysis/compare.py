@@ -208,13 +208,35 @@ def pairs(runs: pd.DataFrame, question: Question, rival: str, *, chance: float |
     found["difference"] = difference
     found["outcome"] = (difference >= question.delta).astype("int64") - (difference <= -question.delta)
     found["cause"] = np.select(failed, ["both_failed", "focus_failed", "rival_failed"], "quality")
-    at_chance = np.zeros(len(found), dtype=bool)
-    if chance is not None:
-        perfect = 100.0 if question.unit == "points" else 0.0
-        progress = (np.stack([focus, rival_values]) - chance) / (perfect - chance)
-        at_chance = (progress <= AT_CHANCE).all(axis=0)
-    found["uninformative"] = failed[0] | at_chance
+    stuck = at_chance(np.stack([focus, rival_values]), question, chance).all(axis=0)
+    found["uninformative"] = failed[0] | stuck
     return found.drop(columns=["focus_status", "rival_status"])
+
+
+def at_chance(values: np.ndarray, question: Question, chance: float | None) -> np.ndarray:
+    """Return where a metric stayed at what guessing gives; nowhere if that is not known."""
+    if chance is None:
+        return np.zeros(values.shape, dtype=bool)
+    perfect = 100.0 if question.unit == "points" else 0.0
+    return (values - chance) / (perfect - chance) <= AT_CHANCE
+
+
+def members(runs: pd.DataFrame, question: Question) -> tuple[tuple[Region, ...], np.ndarray, pd.Index]:
+    """Return the regions of a table, which configurations lie in each, and the configurations.
+
+    Returns
+    -------
+    regions : tuple of Region
+        See `analysis.levels.regions`.
+    inside : numpy.ndarray of bool, shape (regions, configurations)
+        Membership.
+    configurations : pandas.Index
+        Digests, in the order of the design.
+    """
+    used = runs.loc[~runs["adaptive"]]
+    configurations = used.drop_duplicates("configuration").sort_values(["index", "configuration"])
+    found, inside = regions(configurations, question)
+    return found, inside, pd.Index(configurations["configuration"])
 
 
 def comparisons(
@@ -239,9 +261,7 @@ def comparisons(
         Region by region (every configuration first), rival by rival.
     """
     used = runs.loc[~runs["adaptive"]]
-    configurations = used.drop_duplicates("configuration").sort_values(["index", "configuration"])
-    places = pd.Index(configurations["configuration"])
-    found, inside = regions(configurations, question)
+    found, inside, places = members(runs, question)
     rows: list[RivalRows] = []
     for rival in question.rivals:
         sides = used.loc[used["activation"].isin([question.focus, rival])].drop_duplicates("block")
