@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from analysis.criteria import CriteriaTable
+    from study.dashboard import Results
     from study.ledger import Record
     from sweeps.home import Home
     from sweeps.spec import SweepSpec
-    from sweeps.sweeper import Artifacts
 
 app = typer.Typer(
     name="mishstudy",
@@ -303,9 +303,8 @@ def _criteria(record: "Record") -> "CriteriaTable":
 
 
 def _report(home: "Home", record: "Record") -> str:
-    from analysis.report import report_html
-
     from analysis.frame import curves_frame, runs_frame
+    from analysis.report import report_html
 
     predicted = home.sweep(record.question.name) / "plan.json"
     return report_html(
@@ -317,14 +316,14 @@ def _report(home: "Home", record: "Record") -> str:
     )
 
 
-def _publish(home: "Home") -> "Callable[[Record], Artifacts]":
-    """Return what makes the artifacts of the parent run, and the report in the home."""
+def _publish(home: "Home") -> "Callable[[Record], Results]":
+    """Return what makes the results for MLflow's parent run, and the report in the home."""
 
-    def artifacts(record: "Record") -> "Artifacts":
-        from analysis.figures import all_figures, to_png, to_svg
-
+    def results(record: "Record") -> "Results":
         from analysis import exports
+        from analysis.figures import all_figures, to_png, to_svg
         from analysis.frame import curves_frame, runs_frame
+        from study.dashboard import Results
 
         made = _criteria(record)
         runs = runs_frame(record)
@@ -340,9 +339,13 @@ def _publish(home: "Home") -> "Callable[[Record], Artifacts]":
             files[f"figures/{title}.svg"] = to_svg(figure)
         page = _report(home, record)
         (home.sweep(record.question.name) / "report.html").write_text(page, encoding="utf-8")
-        return {**files, "report.html": page}
+        return Results(
+            summary=exports.answer_markdown(made),
+            metrics=exports.to_metrics(made),
+            artifacts={**files, "report.html": page},
+        )
 
-    return artifacts
+    return results
 
 
 def _show_table(record: "Record") -> None:

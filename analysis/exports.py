@@ -161,18 +161,39 @@ def _markdown_table(cells: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def to_markdown(table: CriteriaTable) -> str:
-    """Return the table as GitHub-flavoured Markdown: the answer, why, every comparison, notes."""
-    (_, first), *others = sections(table)
-    parts = [f"# {markdown_escape(title(table))}", markdown_escape(table.question)]
-    parts += [f"**{line}**" for line in [status_line(table)] if line]
+def answer_markdown(table: CriteriaTable) -> str:
+    """Return the answer alone as GitHub-flavoured Markdown: status, recommendation, the same as sentences."""
+    _, first = sections(table)[0]
+    parts = [f"**{line}**" for line in [status_line(table)] if line]
     parts.append(_markdown_table(_cells(first, markdown_escape)))
     if table.summaries:
         parts.append("\n".join(f"- {markdown_escape(sentence)}" for sentence in sentences(table)))
-    for caption, rows in others:
+    return "\n\n".join(parts)
+
+
+def to_markdown(table: CriteriaTable) -> str:
+    """Return the table as GitHub-flavoured Markdown: the answer, why, every comparison, notes."""
+    parts = [f"# {markdown_escape(title(table))}", markdown_escape(table.question), answer_markdown(table)]
+    for caption, rows in sections(table)[1:]:
         parts += [f"## {caption}", _markdown_table(_cells(rows, markdown_escape))]
     parts += ["## Notes", "\n".join(f"- {markdown_escape(note)}" for note in table.notes)]
     return "\n\n".join(parts) + "\n"
+
+
+def to_metrics(table: CriteriaTable) -> dict[str, float]:
+    """Return numbers to sort sweeps by: `difference/<rival>`, `win_rate/<rival>`, `verdicts/<verdict>`.
+
+    Difference and win rate are those of the headline; the verdicts are counted over the levels of the
+    conditions and the rivals. For the design `tuned`: `best/<activation>`, the metric of its best trial.
+    """
+    numbers = {f"best/{best.activation}": best.score for best in table.tuned}
+    for comparison in table.headline:
+        numbers[f"difference/{comparison.rival}"] = comparison.difference
+        numbers[f"win_rate/{comparison.rival}"] = comparison.win_rate
+    if table.levels:
+        reached = [comparison.verdict for comparison in table.levels]
+        numbers |= {f"verdicts/{verdict}": reached.count(verdict) for verdict in Verdict}
+    return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
 def to_csv(table: CriteriaTable) -> str:

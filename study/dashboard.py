@@ -5,15 +5,20 @@ they are plain values; `study.tracking` writes them. Parameters and metrics carr
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
 from study.ledger import Entry
 from study.question import Factor, Question
 from study.training import Level, Status, TrainingResult, canonical_json, digest_of
 
-LAYOUT = 1
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYOUT = 2
 """Part of every child run's content: raised whenever this file shows something else, so that runs of an
 older version are replaced."""
 
@@ -28,6 +33,7 @@ NOTE = "mlflow.note.content"
 NAME_LIMIT = 250
 PARAMETER_LIMIT = 6000
 TAG_LIMIT = 8000
+EXPERIMENT_TAG_LIMIT = 5000
 """MLflow's limits, in characters."""
 
 _SHORT = {
@@ -58,9 +64,10 @@ class ChildRun:
     parameters : dict of str to str
         Activation, row of the design, every factor's level.
     metrics : dict of str to float
-        Finite values only: means over the replicates that ended `ok`, `<metric>_sd` over two or more
-        of them (sample standard deviation), `failed` (share of the replicates), `replicates`,
-        `seconds`, and `factor/<name>` for numeric factors, since MLflow sorts parameters as text.
+        Finite values of six significant digits: means over the replicates that ended `ok`,
+        `<metric>_sd` over two or more of them (sample standard deviation), `failed` (share of the
+        replicates), `replicates`, `seconds`, and `factor/<name>` for numeric factors, since MLflow
+        sorts parameters as text.
     curves : dict of str to tuple of (int, float)
         `epoch/<series>`: (epoch from 1, mean over replicates), without values that are not finite.
     tags : dict of str to str
@@ -85,6 +92,25 @@ class ChildRun:
     def content(self) -> str:
         """Digest of what was trained and came out; a run with the same key and content is left alone."""
         return self.tags[CONTENT]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """What the parent run shows of a finished sweep.
+
+    Parameters
+    ----------
+    summary : str
+        The answer in Markdown; leads the description.
+    metrics : dict of str to float
+        Numbers to sort sweeps by; those that are not finite are left out.
+    artifacts : dict of str to str, bytes or DataFrame
+        Relative path with forward slashes to content; a frame is written as Parquet.
+    """
+
+    summary: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    artifacts: "Mapping[str, str | bytes | pd.DataFrame]" = field(default_factory=dict)
 
 
 def run_key(entry: Entry) -> str:
@@ -142,12 +168,12 @@ def child_run(question: Question, entries: Sequence[Entry], *, started: float, e
     )
 
 
-def parent_tags(question: Question, summary: str = "") -> dict[str, str]:
-    """Return the tags of the sweep's parent run; `summary` (Markdown) leads its description."""
+def parent_tags(question: Question) -> dict[str, str]:
+    """Return the tags of the sweep's parent run."""
     tags = {
         **_SOURCE,
         KIND: "sweep",
-        NOTE: description(question, summary),
+        NOTE: description(question),
         "question": question.question,
         "focus": question.focus,
         "rivals": ", ".join(question.rivals),
@@ -160,18 +186,30 @@ def parent_tags(question: Question, summary: str = "") -> dict[str, str]:
     return {name: _clip(value, TAG_LIMIT) for name, value in tags.items()}
 
 
-def description(question: Question, summary: str = "") -> str:
-    """Return the sweep's description in Markdown: what is asked, `summary`, how to read the page."""
+def parent_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the numbers about the whole sweep under names that MLflow takes, those that are finite."""
+    return {
+        re.sub(r"[^\w./: -]+", " ", name).strip(): _rounded(value)
+        for name, value in metrics.items()
+        if math.isfinite(value)
+    }
+
+
+def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT) -> str:
+    """Return the sweep's description in Markdown: what is asked, `summary`, how to read the page.
+
+    Lists of experiments show its first characters as plain text, and a page its first lines: the
+    question, then the answer. Beyond `limit` characters it ends with the last line that fits.
+    """
     direction = "higher" if question.higher_is_better else "lower"
     data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
     size = f"{question.planned_configurations} configurations, {question.planned_trainings} trainings"
     smallest = f"{question.delta:g} {question.unit} is the smallest difference that matters"
     numeric = next((f"factor/{factor.name}" for factor in question.factors if factor.numeric), "replicates")
-    answer = f"{summary.strip()}\n\n" if summary else ""
-    return f"""\
-**{question.question}**
-
-{answer}| | |
+    # Markdown for people pads the cells of a table; here every character counts.
+    answer = re.sub(r" {2,}", " ", re.sub(r"-{4,}", "---", summary.strip()))
+    guide = f"""\
+| | |
 |---|---|
 | Asked about | {_code([question.focus])} |
 | Compared with | {_code(question.rivals)} |
@@ -195,6 +233,11 @@ def description(question: Question, summary: str = "") -> str:
   `params.activation = "{question.focus}" and metrics."{numeric}" > 8`.
 - Verdicts stand in the criteria table only: a difference between two runs on this page is one observation.
 """
+    text = "\n\n".join(filter(None, [" ".join(question.question.split()), answer, guide]))
+    if len(text) <= limit:
+        return text
+    more = "\n\n… (cut here; the whole table is among the artifacts of the sweep's run)\n"
+    return text[: text.rfind("\n", 0, limit - len(more))] + more
 
 
 def experiment_tags(question: Question) -> dict[str, str]:
@@ -267,7 +310,7 @@ def _metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
             metrics[name] = fmean(values)
         if len(values) > 1:
             metrics[f"{name}_sd"] = stdev(values)
-    return metrics
+    return {name: _rounded(value) for name, value in metrics.items()}
 
 
 def _numeric(question: Question, levels: Mapping[str, Level]) -> dict[str, float]:
@@ -285,13 +328,17 @@ def _curves(results: Sequence[TrainingResult]) -> dict[str, tuple[tuple[int, flo
         for epoch in range(max(map(len, lines))):
             values = _finite(line[epoch] for line in lines if epoch < len(line))
             if values:
-                points.append((epoch + 1, fmean(values)))
+                points.append((epoch + 1, _rounded(fmean(values))))
         curves[f"epoch/{series}"] = tuple(points)
     return curves
 
 
 def _finite(values: Iterable[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")  # the dashboard shows every digit
 
 
 def _outcome(result: TrainingResult) -> list[str | dict[str, str]]:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import os
 import tempfile
 import time
@@ -13,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from study.dashboard import (
     CONTENT,
+    EXPERIMENT_TAG_LIMIT,
     KEY,
     KIND,
     NAME_LIMIT,
     NOTE,
     ChildRun,
+    Results,
     description,
     experiment_tags,
+    parent_metrics,
     parent_tags,
 )
 from study.errors import RunError
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-    Artifacts = Mapping[str, str | bytes | pd.DataFrame]
 
 # MLflow reads these variables; a user's own setting counts.
 _ENVIRONMENT = {
@@ -105,7 +105,7 @@ class MlflowSweep:
         self._question = question
         self._client = open_client(uri)
         self._experiment = self._find_experiment(artifact_root)
-        self._client.set_experiment_tag(self._experiment, NOTE, description(question))
+        self._describe_experiment()
         runs = self._search()
         self._parent, self._running = self._find_parent(runs)
         self._children = self._find_children(runs)
@@ -143,12 +143,12 @@ class MlflowSweep:
         numbers = {"trainings_done": done, "trainings_planned": planned, "trainings_failed": failed}
         self._log_metrics(numbers, step=done)
 
-    def log_results(self, artifacts: "Artifacts", metrics: Mapping[str, float], summary: str) -> None:
-        """Write artifacts, finite metrics and a summary for the description to the parent run."""
-        self._log_artifacts(artifacts)
-        note = parent_tags(self._question, summary)[NOTE]
-        self._client.set_tag(self._parent, NOTE, note)
-        self._log_metrics({name: value for name, value in metrics.items() if math.isfinite(value)}, step=0)
+    def log_results(self, results: Results) -> None:
+        """Write the results to the parent run, and their summary to the experiment's description too."""
+        self._log_artifacts(results.artifacts)
+        self._log_metrics(parent_metrics(results.metrics), step=0)
+        self._client.set_tag(self._parent, NOTE, description(self._question, results.summary))
+        self._describe_experiment(results.summary)
 
     def end(self, status: str) -> None:
         """End the parent run; one that had ended before and got no new child keeps its status and time."""
@@ -181,6 +181,10 @@ class MlflowSweep:
                 "another tracking URI."
             )
         return found.experiment_id
+
+    def _describe_experiment(self, summary: str = "") -> None:
+        note = description(self._question, summary, limit=EXPERIMENT_TAG_LIMIT)
+        self._client.set_experiment_tag(self._experiment, NOTE, note)
 
     def _find_parent(self, runs: "list[Run]") -> tuple[str, bool]:
         parents = [run for run in runs if run.data.tags.get(KIND) == "sweep"]
@@ -227,7 +231,7 @@ class MlflowSweep:
         batch = [Metric(name, float(value), now, step) for name, value in metrics.items()]
         self._client.log_batch(self._parent, metrics=batch)
 
-    def _log_artifacts(self, artifacts: "Artifacts") -> None:
+    def _log_artifacts(self, artifacts: "Mapping[str, str | bytes | pd.DataFrame]") -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, content in artifacts.items():
                 path = Path(folder, name)

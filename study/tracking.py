@@ -15,18 +15,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from study.dashboard import ChildRun, child_run, run_key
+from study.dashboard import ChildRun, Results, child_run, run_key
 from study.errors import InputError, RunError
 from study.ledger import Entry
 from study.mlflow_sweep import MlflowSweep
 from study.question import Question
 from study.redaction import redact
-
-if TYPE_CHECKING:
-    from study.mlflow_sweep import Artifacts
 
 _logger = logging.getLogger(__name__)
 
@@ -234,30 +231,13 @@ class Tracker:
             self._progress_queued = True
             self._jobs.put(self._write_progress)
 
-    def finish(
-        self,
-        artifacts: "Artifacts",
-        metrics: Mapping[str, float] | None = None,
-        *,
-        summary: str = "",
-        wait: float = 30.0,
-    ) -> TrackerReport:
+    def finish(self, results: Results, *, wait: float = 30.0) -> TrackerReport:
         """Write the results to the parent run and wait until all is written, `wait` seconds at most.
 
-        Parameters
-        ----------
-        artifacts : dict of str to str, bytes or DataFrame
-            Relative path with forward slashes to content; a frame is written as Parquet. What is
-            there under the same path is replaced.
-        metrics : dict of str to float, optional
-            Numbers about the whole sweep; those that are not finite are left out.
-        summary : str
-            Markdown that leads the parent run's description, such as the criteria table.
-        wait : float
-            In seconds.
+        What the parent run has from an earlier call, such as an artifact of the same path, is replaced.
         """
         settled = threading.Event()
-        self._jobs.put(partial(self._write_end, dict(artifacts), dict(metrics or {}), summary))
+        self._jobs.put(partial(self._write_end, results))
         self._jobs.put(lambda _: settled.set())
         settled.wait(wait)
         return self.report()
@@ -328,9 +308,7 @@ class Tracker:
         self._progress_queued = False  # first: a newer value from here on gets a job of its own
         sweep.log_progress(*self._progress)
 
-    def _write_end(
-        self, artifacts: "Artifacts", metrics: Mapping[str, float], summary: str, sweep: MlflowSweep
-    ) -> None:
-        sweep.log_results(artifacts, metrics, summary)
+    def _write_end(self, results: Results, sweep: MlflowSweep) -> None:
+        sweep.log_results(results)
         sweep.end("FINISHED")
         self._finished = True
