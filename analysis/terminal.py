@@ -8,7 +8,10 @@ from rich.text import Text
 from analysis.criteria import CriteriaTable
 from analysis.exports import sections, sentences, status_line, title
 
-_SHARES = {"Parameter": 1, "Activation": 1, "Trials": 1, "Failed": 1, "Evidence": 4}
+_NAMES = ("Parameter", "Activation", "Trials", "Failed")
+"""Columns of names and numbers, which are not broken unless they are long; the others share what is left."""
+
+_LONG = 24
 
 
 def render(table: CriteriaTable) -> RenderableType:
@@ -16,7 +19,11 @@ def render(table: CriteriaTable) -> RenderableType:
     (_, rows), *_others = sections(table)
     grid = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False, expand=True)
     for heading in rows[0]:
-        grid.add_column(Text(heading), overflow="fold", ratio=_SHARES.get(heading, 2))
+        if heading in _NAMES:
+            longest = max(len(row[heading]) for row in rows)
+            grid.add_column(Text(heading), overflow="fold", min_width=min(longest, _LONG))
+        else:
+            grid.add_column(Text(heading), overflow="fold", ratio=2 if heading == "Evidence" else 1)
     for row in rows:
         grid.add_row(*map(Text, row.values()))
     head = [Text(title(table), style="bold"), Text(table.question)]

@@ -83,7 +83,8 @@ class Cost:
     programs : int
         Compiled programs of them.
     members_per_program : tuple of int
-        Smallest, median and largest number of trainings that share a program.
+        Smallest, median and largest number of trainings left that share a program; those of a pack that
+        holds one of them are all trained again.
     seconds : float
         Estimated wall-clock time.
     memory_mib : float
@@ -113,7 +114,7 @@ def cost_of(trainings: Sequence[Training], done: Collection[str], home: Home, en
     seconds = build_scale * sum(speed.program(training) for training in first.values())
     seconds += training_scale * sum(speed.training(each) for group in groups for each in group.trainings)
     return Cost(
-        trainings=sum(sizes),
+        trainings=sum(each.digest not in done for each in trainings),
         programs=len(members),
         members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
         seconds=seconds + (speed.start if groups else 0.0),

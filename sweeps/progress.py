@@ -37,7 +37,7 @@ class TerminalMonitor:
         self._started = self._last_line = 0.0
 
     def __enter__(self) -> Self:
-        self._console.print(f"{self._name}: checking what is there ...", markup=False)
+        self._say(f"{self._name}: checking what is there ...")
         return self
 
     def __exit__(
@@ -54,7 +54,7 @@ class TerminalMonitor:
             return
         again = f"{done} of {question.planned_trainings} trainings are recorded; " if done else ""
         compiled = f" in {programs} compiled program{'s' * (programs > 1)}" if programs else ""
-        self._console.print(f"{question.name}: {again}training {left}{compiled}.", markup=False)
+        self._say(f"{question.name}: {again}training {left}{compiled}.")
         if self._console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -80,18 +80,21 @@ class TerminalMonitor:
             self._last_line = time.monotonic()
             done = self._before + self._now
             total = self._question.planned_trainings
-            self._console.print(f"{self._name}: {done}/{total} trainings, {self._pace()}", markup=False)
+            self._say(f"{self._name}: {done}/{total} trainings, {self._pace()}")
 
     def note(self, sentence: str) -> None:
         """Print one sentence."""
         self.stop()
-        self._console.print(sentence, markup=False)
+        self._say(sentence)
 
     def stop(self) -> None:
         """Close the display."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
 
     def _due(self) -> bool:
         assert self._question is not None
