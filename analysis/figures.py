@@ -39,7 +39,7 @@ def all_figures(runs: pd.DataFrame, curves: pd.DataFrame, table: CriteriaTable) 
     -------
     dict of str to matplotlib.figure.Figure
         In the order of `TITLES`. `differences` and `win_rates` belong to the paired designs,
-        `tuning_curves` to `tuned`; `learning_curves` is left out where no curve was recorded.
+        `tuning_curves` to `tuned`. None is empty: a sweep without a result has no figure.
     """
     drawn: dict[str, Figure | None]
     if table.design == "tuned":

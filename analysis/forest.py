@@ -7,40 +7,65 @@ import numpy as np
 
 from analysis.compare import Comparison
 from analysis.criteria import CriteriaTable
-from analysis.level_rows import level_rows, name_rows, rule_off
-from analysis.style import BAND, FONT_SIZE, MARKS, MUTED, PAPER, WIDTH, drawing, fitted
+from analysis.level_rows import LABEL, level_rows, name_rows, rule_off
+from analysis.style import (
+    BAND,
+    FONT_SIZE,
+    MARKS,
+    MUTED,
+    PAPER,
+    WIDTH,
+    drawing,
+    fitted,
+    put_legend,
+    verdict_handles,
+)
 from analysis.summaries import quantity_text, unit_name
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLUMNS = 4
 """Rivals side by side; more go below."""
-_ROW, _MARGIN = 0.175, 0.6
-"""Inches: height of a row, and what a panel needs beside its rows."""
+_ROW, _MARGIN, _LETTER = 0.175, 0.6, 0.07
+"""Inches: height of a row, what a panel needs beside its rows, width of a letter."""
 
 
 def caption(table: CriteriaTable) -> str:
     """Return how to read the figure."""
-    return (
+    rows = table.headline + table.levels
+    parts = [
         f"Each mark is a mean difference with its 95 % interval; right of 0, {table.focus} is better. Shape "
         "and colour are the verdict. It rests on the adjusted p, so it may be open although an interval just "
         f"misses 0. The grey band, {quantity_text(table.delta, table.unit)} to either side, is too small to "
-        f"matter. A thin interval without a verdict has fewer than {table.minimum_units} "
-        f"{unit_name(table.design)}; one with an arrow goes on outside. At the right edge: pairs in which "
-        f"{table.focus} / the rival failed, where any did."
-    )
+        "matter."
+    ]
+    if any(row.pairs and row.p_adjusted is None for row in rows):
+        parts.append(
+            f"A thin interval has fewer than {table.minimum_units} {unit_name(table.design)} and so no "
+            "verdict; an arrow says that it goes on outside."
+        )
+    if _failed(rows):
+        parts.append(f"At the right edge: pairs in which {table.focus}/the rival failed, where any did.")
+    return " ".join(parts)
 
 
-def forest(table: CriteriaTable) -> "Figure":
-    """Draw the paired differences of a table of the design `paired` or `ofat`."""
+def _failed(rows: Sequence[Comparison]) -> bool:
+    return any(row.focus_failures or row.rival_failures for row in rows)
+
+
+def forest(table: CriteriaTable) -> "Figure | None":
+    """Draw the paired differences of the design `paired` or `ofat`; None where there is no pair."""
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
+    if not any(row.pairs for row in table.headline):
+        return None
     rows = level_rows(table)
     blocks = -(-len(table.rivals) // _COLUMNS)
     columns = -(-len(table.rivals) // blocks)
+    room = (WIDTH - _LETTER * max(min(len(row.label), LABEL) for row in rows)) / columns
     limits = _limits(table)
     with drawing():
         height = blocks * (_ROW * len(rows) + _MARGIN) + 0.6
@@ -50,14 +75,21 @@ def forest(table: CriteriaTable) -> "Figure":
             axes.set_visible(False)
         for place, rival in enumerate(table.rivals):
             axes = grid.flat[place]
-            axes.set_title(f"against {fitted(rival, 64 // columns - 8)}", loc="left")
+            axes.set_title(fitted(rival, int(room / _LETTER) - 2), loc="left")
             axes.set_xlim(limits)
             axes.tick_params(axis="y", length=0)
+            axes.tick_params(axis="x", labelbottom=place + columns >= len(table.rivals))
             rule_off(axes, rows)
             _draw(axes, [row.comparisons[place] if row.comparisons else None for row in rows], table, limits)
-        name_rows(grid[0, 0], rows)
-        figure.supxlabel(f"{fitted(table.focus, 24)} minus rival, in {table.unit}", fontsize=FONT_SIZE)
-        figure.legend(handles=_legend(table), loc="outside upper center", ncols=5, columnspacing=1.4)
+        for axes in grid[:, 0]:
+            name_rows(axes, rows)
+        focus = fitted(table.focus, LABEL)
+        label = f"{focus} minus rival, in {table.unit}"
+        if _failed(table.headline):
+            label += f"; at the right edge: pairs in which {focus}/the rival failed"
+        figure.supxlabel(label, fontsize=FONT_SIZE)
+        band = Patch(color=BAND, linewidth=0, label=f"within {quantity_text(table.delta, table.unit)}")
+        put_legend(figure, [*verdict_handles(), band], table)
     return figure
 
 
@@ -119,7 +151,7 @@ def _draw(
                 f"{row.focus_failures}/{row.rival_failures}",
                 (1.0, place),
                 xycoords=("axes fraction", "data"),
-                xytext=(3, 0),
+                xytext=(6, 0),
                 textcoords="offset points",
                 va="center",
                 color=MUTED,
@@ -138,17 +170,3 @@ def _mark_beyond(axes: "Axes", column: Sequence[Comparison | None], limits: tupl
             axes.plot(low, place, marker="<", color=color, markersize=3, clip_on=False)
         if row.high > high:
             axes.plot(high, place, marker=">", color=color, markersize=3, clip_on=False)
-
-
-def _legend(table: CriteriaTable) -> list["Artist"]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    marks = [
-        Line2D(
-            [], [], linestyle="", marker=mark.marker, color=mark.color, markersize=4.5, label=verdict.words,
-            markerfacecolor=mark.color if mark.filled else PAPER, markeredgewidth=0.9,
-        )
-        for verdict, mark in MARKS.items()
-    ]  # fmt: skip
-    return [*marks, Patch(color=BAND, linewidth=0, label=f"within {quantity_text(table.delta, table.unit)}")]

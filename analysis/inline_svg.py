@@ -16,7 +16,7 @@ VARIABLES = {
 
 
 def inline_svg(svg: str, name: str, label: str) -> str:
-    """Return an SVG document as an element of an HTML page.
+    """Return an SVG document as an element of an HTML page, which decides on the typeface.
 
     Parameters
     ----------
@@ -26,6 +26,11 @@ def inline_svg(svg: str, name: str, label: str) -> str:
         Unique on the page; put before every identifier.
     label : str
         What the figure shows, for those who do not see it.
+
+    Returns
+    -------
+    str
+        Without a size of its own; its custom property `--width` is its width in points.
     """
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _LINK)
@@ -46,10 +51,13 @@ def inline_svg(svg: str, name: str, label: str) -> str:
             if key == link:
                 value = value.replace("#", f"#{name}-", 1)
             if key == "style":
+                value = re.sub(r"font-family: [^;]+(; |$)", "", value)
                 value = re.sub(r"#[0-9a-f]{6}", _themed, value)
             element.set(key, value)
-    root.attrib.pop("width", None)
-    root.attrib.pop("height", None)
+    width = float(root.attrib["viewBox"].split()[2])
+    root.attrib.pop("width")
+    root.attrib.pop("height")
+    root.set("style", f"--width: {width:g}")
     root.set("role", "img")
     root.set("aria-label", label)
     return ElementTree.tostring(root, encoding="unicode")

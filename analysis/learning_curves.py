@@ -35,16 +35,16 @@ def caption(table: CriteriaTable) -> str:
     return (
         f"Above: mean {name} over {units}; the band is its 95 % t interval, which is wide because {units} "
         "differ, not because the comparison is uncertain. Below: the mean difference within pairs with its "
-        f"95 % t interval, above 0 where {table.focus} is better; dotted lines at "
+        f"95 % t interval, above 0 where {table.focus} is better, at most "
+        f"{quantity_text(table.loss_cap, table.unit)} a pair; dotted lines at "
         f"{quantity_text(table.delta, table.unit)} to either side. Only pairs in which both trained to the "
-        "end are in the lines, and no difference is capped: the verdicts, which count failures, come from "
-        f"{table.metric} and not from here. A cross stands at the last epoch of a training that failed; "
-        f"failed 2/3 means 2 of {table.focus} and 3 of the rival."
+        f"end are in the lines; the verdicts count failures too, and come from {table.metric}. A cross "
+        f"stands at the last epoch of a training that failed; failed 2/3: 2 of {table.focus}, 3 of the rival."
     )
 
 
 def learning_curves(runs: pd.DataFrame, curves: pd.DataFrame, table: CriteriaTable) -> "Figure | None":
-    """Draw the validation metric over epochs; None where no curve was recorded.
+    """Draw the validation metric over epochs; None where nothing trained to the end.
 
     Parameters
     ----------
@@ -63,25 +63,29 @@ def learning_curves(runs: pd.DataFrame, curves: pd.DataFrame, table: CriteriaTab
         return _of_pairs(runs.loc[~runs["adaptive"]], wide, table)
 
 
-def _of_pairs(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable) -> "Figure":
+def _of_pairs(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable) -> "Figure | None":
     name = series_of(table)
     sign = 1 if table.higher_is_better else -1
-    figure, panels = rival_panels(table, (1.5, 0.95), what="epoch")
+    pairs = {rival: _pair_curves(runs, wide, table.focus, rival) for rival in table.rivals}
+    if not any(len(units) for _, units in pairs.values()):
+        return None
+    figure, panels = rival_panels(table, (1.5, 0.95), what="epoch", last=int(wide.columns.max()))
     for rival, (above, below) in panels.items():
-        sides = {"focus": table.focus, "rival": rival}
-        found = _unit_curves(runs, wide, sides)
+        found, units = pairs[rival]
         for side, values in found.items():
-            _line_with_band(above, values, LINES[side])
+            _line_with_band(above, values, units, LINES[side])
         below.axhline(0, color=MUTED, linewidth=0.7)
         for edge in (-table.delta, table.delta):
             below.axhline(edge, color=MUTED, linewidth=0.7, linestyle=":")
-        _line_with_band(below, sign * (found["focus"] - found["rival"]), {"color": INK})
-        failed = _mark_failures(above, runs, sides)
-        units = f"{len(found['focus'])} {unit_name(table.design)}"
+        difference = (sign * (found["focus"] - found["rival"])).clip(-table.loss_cap, table.loss_cap)
+        _line_with_band(below, difference, units, {"color": INK})
+        failed = _mark_failures(above, runs, {"focus": table.focus, "rival": rival})
+        size = quantity_text(len(set(units)), unit_name(table.design))
         lost = f", failed {failed['focus']}/{failed['rival']}" if any(failed.values()) else ""
+        above.set_title(above.get_title(loc="left"), loc="left", pad=14)
         above.annotate(
-            units + lost, (1, 0), xytext=(-2, 12), xycoords="axes fraction", textcoords="offset points",
-            ha="right", color=MUTED, fontsize=FONT_SIZE - 1.5,
+            size + lost, (0, 1), xytext=(0, 3), xycoords="axes fraction", textcoords="offset points",
+            color=MUTED, fontsize=FONT_SIZE - 1.5,
         )  # fmt: skip
     above, below = next(iter(panels.values()))
     above.set_ylabel(name.replace("_", " "))
@@ -89,31 +93,31 @@ def _of_pairs(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable) -> "
     return figure
 
 
-def _unit_curves(runs: pd.DataFrame, wide: pd.DataFrame, sides: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    """Return side -> curves, a row per unit and a column per epoch, of pairs that both trained to the end."""
+def _pair_curves(
+    runs: pd.DataFrame, wide: pd.DataFrame, focus: str, rival: str
+) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+    """Return side -> curves of the pairs in which both trained to the end, and the unit of each pair.
+
+    The curves have a row per block, the same ones on both sides, and a column per epoch.
+    """
     ended = runs.loc[(runs["status"] == Status.OK.value) & runs["digest"].isin(wide.index)]
-    digests = {
-        side: ended.loc[ended["activation"] == name].set_index("block")["digest"]
-        for side, name in sides.items()
+    blocks = {
+        side: ended.loc[ended["activation"] == name].set_index("block")
+        for side, name in (("focus", focus), ("rival", rival))
     }
-    both = digests["focus"].index.intersection(digests["rival"].index)
-    units = ended.drop_duplicates("block").set_index("block")["unit_id"].loc[both]
-    return {
-        side: wide.loc[of_block.loc[both]].groupby(units.to_numpy(), sort=False).mean()
-        for side, of_block in digests.items()
-    }
+    both = blocks["focus"].index.intersection(blocks["rival"].index)
+    curves = {side: wide.loc[found.loc[both, "digest"]].set_axis(both) for side, found in blocks.items()}
+    return curves, blocks["focus"].loc[both, "unit_id"].to_numpy()
 
 
-def _line_with_band(axes: "Axes", values: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    """Draw the mean over the rows with its 95 % t interval, and points where there is but one epoch."""
-    count = values.count().to_numpy()
-    middle = values.mean().to_numpy()
-    half = (
-        special.stdtrit(np.maximum(count - 1, 1), 0.975)
-        * values.std().to_numpy()
-        / np.sqrt(np.maximum(count, 1))
-    )
-    epochs = values.columns.to_numpy()
+def _line_with_band(axes: "Axes", curves: pd.DataFrame, units: np.ndarray, look: Mapping[str, Any]) -> None:
+    """Draw the mean over units with its 95 % t interval; a point where there is but one epoch."""
+    means = curves.groupby(units, sort=False).mean()
+    count = means.count().to_numpy()
+    middle = means.mean().to_numpy()
+    error = means.std().to_numpy() / np.sqrt(np.maximum(count, 1))
+    half = special.stdtrit(np.maximum(count - 1, 1), 0.975) * error
+    epochs = means.columns.to_numpy()
     axes.fill_between(epochs, middle - half, middle + half, color=look["color"], alpha=0.18, linewidth=0)
     axes.plot(epochs, middle, marker="o" if len(epochs) == 1 else "", markersize=4, **look)
 
@@ -147,7 +151,7 @@ def _of_best_trials(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable
             curves[best.activation] = wide.loc[known.iloc[0]]
     if not curves:
         return None
-    figure, panels = rival_panels(table, (1.8,), what="epoch")
+    figure, panels = rival_panels(table, (1.8,), what="epoch", last=int(wide.columns.max()))
     for rival, (axes,) in panels.items():
         for side, name in (("focus", table.focus), ("rival", rival)):
             if name in curves:

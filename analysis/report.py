@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib import resources
 from importlib.metadata import version
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -11,13 +12,11 @@ from markupsafe import Markup
 
 from analysis import report_facts
 from analysis.criteria import CriteriaTable
-from analysis.exports import sections, sentences, status_line, title
+from analysis.exports import Rows, sections, sentences, status_line, summary_rows, title
 from analysis.figures import TITLES, all_figures, captions, to_svg
 from analysis.inline_svg import inline_svg
-from analysis.style import MARKS
 from analysis.summaries import unit_name
 from study.ledger import Record
-from study.training import Status
 
 
 def report_html(
@@ -28,7 +27,7 @@ def report_html(
     *,
     predicted: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return the report as one HTML document without scripts, links or anything to load.
+    """Return the report as one HTML document without scripts, and with nothing to load.
 
     Parameters
     ----------
@@ -43,44 +42,57 @@ def report_html(
 
     Notes
     -----
-    Seconds and memory stand in the report alone, and never in the table.
+    Seconds and memory stand in the report alone, and never in the table. Equal arguments give equal
+    bytes.
     """
-    said = captions(table)
-    figures = [
-        {
-            "name": name,
-            "title": TITLES[name],
-            "svg": Markup(inline_svg(to_svg(figure), name, f"{TITLES[name]}. {said[name]}")),
-            "caption": said[name],
-        }
-        for name, figure in all_figures(runs, curves, table).items()
-    ]
-    (first, answer), *others = sections(table)
-    template = Environment(
+    (caption, answer), *others = sections(table)
+    evidence = dict(others).get("Evidence", [])
+    environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(resources.files("analysis").joinpath("report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    )
+    source = resources.files("analysis").joinpath("report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
         table=table,
         title=title(table),
         status=status_line(table),
         sentences=sentences(table),
-        answer_caption=first,
+        caption=caption,
         answer=answer,
-        each_rival=dict(others).get("Against each rival", []),
-        evidence=dict(others).get("Evidence", []),
-        verdicts=[(mark.glyph, verdict.value, verdict.words) for verdict, mark in MARKS.items()],
+        each_rival=_by_rival(table),
+        figures=_figures(table, runs, curves),
+        others=[section for section in others if section[0] not in ("Against each rival", "Evidence")],
+        evidence=evidence,
         unit=unit_name(table.design).removesuffix("s"),
-        figures=figures,
         asked=report_facts.asked(table),
         factors=report_facts.factors(record),
         fixed=report_facts.fixed(record),
         outcomes=report_facts.outcomes(runs, table, record),
-        statuses=[
-            (status.value, status.sentence) for status in Status if (runs["status"] == status.value).any()
-        ],
-        reasons=report_facts.reasons(runs, table),
+        statuses=report_facts.statuses(runs),
+        reasons=report_facts.reasons(runs),
         costs=report_facts.costs(runs, record, predicted),
-        basis="" if predicted is None else predicted["basis"],
+        basis=predicted["basis"] if predicted else "",
         environments=report_facts.environments(record),
         version=version("mishstudy"),
     )
+
+
+def _by_rival(table: CriteriaTable) -> dict[str, Rows]:
+    """Return the recommendation against each rival, without the column that names it; empty for one rival."""
+    rows = summary_rows(table, each_rival=True)
+    return {
+        rival: [{heading: cell for heading, cell in row.items() if heading != "Rival"} for row in own]
+        for rival, own in groupby(rows, key=lambda row: row["Rival"])
+    }
+
+
+def _figures(table: CriteriaTable, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, str]]:
+    said = captions(table)
+    return [
+        {
+            "name": name,
+            "title": TITLES[name],
+            "caption": said[name],
+            "svg": Markup(inline_svg(to_svg(figure), name, TITLES[name])),
+        }
+        for name, figure in all_figures(runs, curves, table).items()
+    ]

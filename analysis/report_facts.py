@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.criteria import CriteriaTable
 from analysis.exports import Rows
 from analysis.levels import level_text, number_text
-from analysis.summaries import joined, quantity_text
+from analysis.summaries import amount_text, joined, quantity_text
 from study.datacards import DATASETS
 from study.ledger import Record
 from study.question import Design, Factor
@@ -28,7 +28,11 @@ _IDENTITY = ("dataset", "architecture", "activation", "configuration", "replicat
 def asked(table: CriteriaTable) -> Rows:
     """Return what was asked, fact by fact."""
     better = "higher" if table.higher_is_better else "lower"
-    guess = "" if table.chance is None else f"; guessing gives {quantity_text(table.chance, table.unit)}"
+    guess = (
+        ""
+        if table.chance is None
+        else f"; guessing gives {amount_text(table.chance, table.delta)} {table.unit}"
+    )
     planned = "trials" if table.design == "tuned" else "configurations"
     facts = {
         "Sweep": table.name,
@@ -38,7 +42,7 @@ def asked(table: CriteriaTable) -> Rows:
         "Architecture": table.architecture,
         "Design": f"{table.design}: {_DESIGNS[table.design]}",
         planned.capitalize(): f"{table.configurations} of {table.planned_configurations}",
-        "Replicates of a configuration": f"up to {table.replicates}",
+        "Replicates of a configuration": f"{'up to ' if table.replicates > 1 else ''}{table.replicates}",
         "Trainings": f"{table.trainings} of {table.planned_trainings}",
         "Metric": f"{table.metric} in {table.unit}, {better} is better{guess}",
         "Smallest difference that matters": quantity_text(table.delta, table.unit),
@@ -121,7 +125,16 @@ def outcomes(runs: pd.DataFrame, table: CriteriaTable, record: Record) -> Rows:
     return rows
 
 
-def reasons(runs: pd.DataFrame, table: CriteriaTable) -> Rows:
+def statuses(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return each status of failure that occurred, and what it means."""
+    return [
+        (status.value, status.sentence)
+        for status in Status
+        if status is not Status.OK and bool((runs["status"] == status.value).any())
+    ]
+
+
+def reasons(runs: pd.DataFrame) -> Rows:
     """Return why trainings failed, by activation, the most frequent first; a long tail is counted."""
     failed = runs.loc[runs["status"] != Status.OK.value]
     counts = failed.groupby(["activation", "status", "reason"], sort=True).size()

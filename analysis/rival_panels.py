@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.criteria import CriteriaTable
-from analysis.style import FOCUS, RIVAL, WIDTH, fitted
+from analysis.style import FOCUS, RIVAL, WIDTH, fitted, put_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ LINES = {"focus": {"color": FOCUS, "linestyle": "-"}, "rival": {"color": RIVAL, 
 
 
 def rival_panels(
-    table: CriteriaTable, heights: tuple[float, ...], *, what: str
+    table: CriteriaTable, heights: tuple[float, ...], *, what: str, last: int
 ) -> tuple["Figure", dict[str, tuple["Axes", ...]]]:
     """Return an empty figure and, for each rival, its panels from top to bottom.
 
@@ -29,7 +29,9 @@ def rival_panels(
     heights : tuple of float
         Inches, one per panel of a rival. Panels of one kind share their axes.
     what : str
-        Label of the horizontal axis.
+        Label of the horizontal axis, which counts from 1.
+    last : int
+        Its end.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -37,7 +39,7 @@ def rival_panels(
 
     columns = min(len(table.rivals), _COLUMNS)
     blocks = -(-len(table.rivals) // columns)
-    figure = Figure(figsize=(WIDTH, blocks * (sum(heights) + 0.55) + 0.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, blocks * (sum(heights) + 0.6) + 0.4), layout="constrained")
     grid = np.empty((blocks * len(heights), columns), dtype=object)
     spec = figure.add_gridspec(*grid.shape, height_ratios=heights * blocks)
     panels: dict[str, tuple[Axes, ...]] = {}
@@ -52,13 +54,14 @@ def rival_panels(
             axes.tick_params(labelleft=column == 0, labelbottom=part == len(heights) - 1)
             axes.grid(axis="y")
             made.append(axes)
-        made[0].set_title(f"against {fitted(rival, 28)}", loc="left")
-        made[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        made[0].set_title(f"against {fitted(rival, 20)}", loc="left")
+        made[-1].set_xlim(0.5, last + 0.5)
+        made[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         panels[rival] = tuple(made)
     figure.supxlabel(what, fontsize="medium")
     sides = [
-        Line2D([], [], **LINES["focus"], label=fitted(table.focus, 28)),
-        Line2D([], [], **LINES["rival"], label="rival"),
+        Line2D([], [], **LINES[side], label=name)
+        for side, name in (("focus", fitted(table.focus, 28)), ("rival", "rival"))
     ]
-    figure.legend(handles=sides, loc="outside upper center", ncols=2)
+    put_legend(figure, sides, table)
     return figure, panels

@@ -5,15 +5,19 @@ apart with every kind of colour vision; since print may be grey, nothing is said
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.compare import Verdict
+from analysis.exports import status_line
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
+
+    from analysis.criteria import CriteriaTable
 
 FOCUS, RIVAL, TIE = "#0072b2", "#d55e00", "#009e73"
 INK, MUTED, RULE, BAND, PAPER = "#222222", "#6b6b6b", "#c9c9c9", "#ececec", "#ffffff"
@@ -60,6 +64,7 @@ _STYLE: dict[str, Any] = {
     "grid.color": RULE,
     "grid.linewidth": 0.4,
     "legend.fontsize": FONT_SIZE,
+    "legend.title_fontsize": FONT_SIZE,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
@@ -101,6 +106,32 @@ def to_svg(figure: "Figure") -> str:
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
+
+
+def verdict_handles() -> "list[Artist]":
+    """Return the entries of a legend that explain the marks of the verdicts."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [], [], linestyle="", marker=mark.marker, color=mark.color, markersize=4.5, label=verdict.words,
+            markerfacecolor=mark.color if mark.filled else PAPER, markeredgewidth=0.9,
+        )
+        for verdict, mark in MARKS.items()
+    ]  # fmt: skip
+
+
+def put_legend(figure: "Figure", handles: "Sequence[Artist]", table: "CriteriaTable") -> None:
+    """Put the legend above a figure, below what must be read first: that it is provisional or adaptive."""
+    legend = figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=len(handles),
+        columnspacing=1.4,
+        handletextpad=0.5,
+        title=status_line(table) or None,
+    )
+    legend.get_title().set(color=RIVAL, fontweight="bold")
 
 
 def fitted(text: str, width: int) -> str:

@@ -37,18 +37,14 @@ def tuning_curves(runs: pd.DataFrame, table: CriteriaTable) -> "Figure | None":
     if not ended.any():
         return None
     chosen_by = series_of(table)
+    budget = table.tuned[0].trials  # the same for all
     with drawing():
-        figure, panels = rival_panels(table, (1.8,), what="trials")
+        figure, panels = rival_panels(table, (1.8,), what="trials", last=budget)
         for rival, (axes,) in panels.items():
             for side, name in (("focus", table.focus), ("rival", rival)):
                 mine = runs["activation"] == name
-                values = runs[chosen_by].where(ended)[mine].head(_budget(table, name)).reset_index(drop=True)
+                values = runs[chosen_by].where(ended)[mine].head(budget).reset_index(drop=True)
                 best = (values.cummax() if table.higher_is_better else values.cummin()).ffill()
                 axes.step(best.index + 1, best, where="post", **LINES[side])
         next(iter(panels.values()))[0].set_ylabel(f"best {chosen_by.replace('_', ' ')}")
     return figure
-
-
-def _budget(table: CriteriaTable, activation: str) -> int:
-    """Return how many trials of an activation were compared."""
-    return next(best.trials for best in table.tuned if best.activation == activation)

@@ -7,7 +7,17 @@ import numpy as np
 from analysis.compare import Comparison
 from analysis.criteria import CriteriaTable
 from analysis.level_rows import level_rows, name_rows, rule_off
-from analysis.style import CELL_INK, FONT_SIZE, MARKS, MUTED, PAPER, drawing, fitted
+from analysis.style import (
+    CELL_INK,
+    FONT_SIZE,
+    MARKS,
+    PAPER,
+    WIDTH,
+    drawing,
+    fitted,
+    put_legend,
+    verdict_handles,
+)
 from analysis.summaries import unit_name
 
 if TYPE_CHECKING:
@@ -15,21 +25,21 @@ if TYPE_CHECKING:
 
 _TINTS = ("#f0935a", "#fdfdfd", "#6fb1dc")
 """Rival ahead, even, focus ahead: pale enough for dark text."""
-_ROW, _CELL = 0.19, 0.72
-"""Inches: height and width of a cell."""
+_ROW, _CELL, _LETTER = 0.19, 0.72, 0.07
+"""Inches: height of a row, least width of a cell, width of a letter."""
 
 
 def caption(table: CriteriaTable) -> str:
     """Return how to read the figure."""
     return (
         f"Each number is the share of the pairs, in %, in which {table.focus} is better at all, a tie "
-        f"counting half; blue is more than half, orange less. The sign is the verdict, which asks for more than a "
-        f"share. A blank cell has fewer than {table.minimum_units} {unit_name(table.design)}."
+        "counting half; blue is more than half, orange less. The sign is the verdict, which asks for more "
+        f"than a share. A blank cell has fewer than {table.minimum_units} {unit_name(table.design)}."
     )
 
 
-def win_rates(table: CriteriaTable) -> "Figure":
-    """Draw the win rates of a table of the design `paired` or `ofat`."""
+def win_rates(table: CriteriaTable) -> "Figure | None":
+    """Draw the win rates of the design `paired` or `ofat`; None where no row has enough units."""
     import seaborn as sns
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
@@ -40,12 +50,16 @@ def win_rates(table: CriteriaTable) -> "Figure":
     rates = np.array(
         [[np.nan if each is None else 100 * (each.win_rate or 0) for each in line] for line in cells]
     )
+    if np.isnan(rates).all():
+        return None
     words = [[_words(each) for each in line] for line in cells]
     names = [fitted(rival, 20) for rival in table.rivals]
-    tilted = max(map(len, names)) > 10
+    cell = max(_CELL, _LETTER * max(map(len, names)) + 0.15)
+    tilted = cell * len(names) > WIDTH - 2
     with drawing():
-        size = (2.2 + _CELL * len(table.rivals), _ROW * len(rows) + (1.6 if tilted else 0.9))
-        figure = Figure(figsize=size, layout="constrained")
+        width = 2.0 + (_CELL if tilted else cell) * len(names)
+        height = _ROW * len(rows) + (1.6 if tilted else 0.85)
+        figure = Figure(figsize=(max(width, 3.8), height), layout="constrained")
         axes = figure.subplots()
         sns.heatmap(
             rates,
@@ -73,8 +87,7 @@ def win_rates(table: CriteriaTable) -> "Figure":
         )
         for side in ("left", "bottom"):
             axes.spines[side].set_visible(False)
-        key = "   ".join(f"{mark.glyph} {verdict.words}" for verdict, mark in MARKS.items())
-        figure.supxlabel(key, fontsize=FONT_SIZE, color=MUTED)
+        put_legend(figure, verdict_handles(), table)
     return figure
 
 
