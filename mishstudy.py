@@ -5,6 +5,8 @@ Everything heavy is imported inside the commands, so that `mishstudy --help` ans
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -112,8 +114,7 @@ def sweep(
         except KeyboardInterrupt:
             monitor.stop()
             _leave(
-                f"stopped; nothing that was recorded is lost. Go on with: mishstudy sweep {spec}"
-                + ("" if home == DEFAULT_HOME else f" --home {home}"),
+                f"stopped; nothing that was recorded is lost. Go on with: {_command(where, 'sweep', spec)}",
                 130,
             )
     _show_table(record)
@@ -217,8 +218,8 @@ def report(
 def ui(
     home: HomeOption = DEFAULT_HOME,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page.")] = 5000,
-    optuna_port: Annotated[int, typer.Option(help="Port of the Optuna page.")] = 8080,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the MLflow page.")] = 5000,
+    optuna_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Optuna page.")] = 8080,
 ) -> None:
     """Open the MLflow and Optuna dashboards over a home, on this machine only unless told otherwise.
 
@@ -228,12 +229,16 @@ def ui(
 
     where = _home(home)
     opened = dashboards.servers(where, host, mlflow_port, optuna_port)
-    for server in opened:
-        _say(f"{server.title}: {server.url}")
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in ("127.0.0.1", "localhost"):
         _say(f"Warning: anyone who reaches {host} can read and change these pages; they ask for no password.")
-    _say("Ctrl-C stops both.")
-    dashboards.serve(opened, where.root / "ui.log")
+    _say(f"Starting {' and '.join(server.title for server in opened)}: some 20 seconds.")
+
+    def ready() -> None:
+        for line in dashboards.addresses(where, opened):
+            _say(line)
+        _say("Ctrl-C stops what was started.")
+
+    dashboards.serve(opened, where.root / "ui.log", ready)
 
 
 @app.command()
@@ -362,11 +367,21 @@ def _show_table(record: "Record") -> None:
 
 def _show_where(home: "Home", record: "Record", tracking_uri: str | None) -> None:
     name = record.question.name
-    option = "" if home.root == DEFAULT_HOME.resolve() else f" --home {home.root}"
     _say(f"\nReport:     {home.sweep(name) / 'report.html'} (open it in a browser)")
     if tracking_uri is None:
-        _say(f"Dashboards: mishstudy ui{option} (MLflow and Optuna on this machine)")
-    _say(f"Table:      mishstudy table {name}{option} --format md|csv|json|latex|html")
+        _say(f"Dashboards: {_command(home, 'ui')} (MLflow and Optuna, on this machine)")
+    _say(f"Table:      {_command(home, 'table', name)} --format md|csv|json|latex|html")
+
+
+def _command(home: "Home", *words: str | Path) -> str:
+    """Return a command that can be pasted into the shell from which this one was called."""
+    called = Path(sys.argv[0])
+    if called.name != "mishstudy":
+        program = [sys.executable, "-m", "mishstudy"]
+    else:
+        program = ["mishstudy" if shutil.which("mishstudy") == str(called) else str(called)]
+    option = [] if home.root == DEFAULT_HOME.resolve() else ["--home", str(home.root)]
+    return shlex.join([*program, *map(str, words), *option])
 
 
 def _print(renderable: "RenderableType") -> None:

@@ -188,7 +188,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_resume(undisturbed: Path, tmp_path
     os.killpg(driver.pid, signal.SIGINT)
     _, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130, errors
-    assert f"Go on with: mishstudy sweep {spec} --home {tmp_path / 'home'}" in errors
+    assert f"Go on with: {sys.executable} -m mishstudy sweep {spec} --home {tmp_path / 'home'}" in errors
     assert "Traceback" not in errors
     run("sweep", spec, "--home", tmp_path / "home")
     assert timeless(path) == timeless(undisturbed / "home/small/ledger.jsonl")
