@@ -6,8 +6,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import keras
 import numpy as np
-from keras import ops
 
 from study import activations, architectures, datasets
 from study.errors import InputError, said
@@ -18,7 +18,7 @@ from study.training import Training
 
 
 def try_out(training: Training, dataset: datasets.Dataset) -> None:
-    """Call the activation on 13 numbers, build the network, and send one batch through it.
+    """Call the activation on 13 numbers, build the network, and send one batch through it, both compiled.
 
     Raises
     ------
@@ -27,17 +27,19 @@ def try_out(training: Training, dataset: datasets.Dataset) -> None:
     """
     activation, card = activations.get(training.activation), dataset.card
     with _blamed_on(training.activation):
-        slopes = np.asarray(activation(ops.linspace(-3.0, 3.0, 13)))
-    if slopes.shape != (13,) or not np.isfinite(slopes).all():
+        alone = keras.Sequential([keras.Input((1,)), keras.layers.Activation(activation)])
+        numbers = np.linspace(-3.0, 3.0, 13, dtype=np.float32)[:, None]
+        values = alone.predict_on_batch(numbers)
+    if values.shape != numbers.shape or not np.isfinite(values).all():
         raise InputError(
             f"the activation {training.activation} must map a tensor to finite numbers of the same "
-            f"shape; on 13 numbers from -3 to 3 it gave shape {slopes.shape}."
+            f"shape; on numbers from -3 to 3 of shape {numbers.shape} it gave shape {values.shape}."
         )
     with _blamed_on(training.architecture):
         program = program_of(training)
         rates = Rates(dropping=program.dropping)
         network = architectures.build(program, card.input_shape, card.classes, activation, rates)
-        logits = np.asarray(network(dataset.validation.x[:32], training=False))
+        logits = network.predict_on_batch(dataset.validation.x[:32])
     schemes_of(network)
     if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):
         raise InputError(
