@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_specs import TUNED, edited
 
 SPEC = Path(__file__).parent.parent / "sweeps/quickstart.toml"
 
@@ -23,11 +24,20 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
+HELP = """
+import contextlib, io, mishstudy
+with contextlib.redirect_stdout(io.StringIO()) as page:
+    mishstudy.app(["--help"], standalone_mode=False)
+assert "plan" in page.getvalue()
+"""
+
 HEAVY = {"tensorflow", "jax", "keras", "torch", "mlflow", "optuna", "seaborn", "sklearn"}
 
 
 def test_the_door_loads_nothing_heavy() -> None:
-    assert not loaded_by("import mishstudy") & (HEAVY | {"numpy", "pandas", "scipy", "pydantic"})
+    """`--help` answers in a fraction of a second: it loads what the door does and Rich."""
+    for code in ("import mishstudy", HELP):
+        assert not loaded_by(code) & (HEAVY | {"numpy", "pandas", "scipy", "pydantic", "matplotlib"})
 
 
 @pytest.mark.parametrize(
@@ -64,8 +74,8 @@ def test_help_is_a_sentence_and_an_example(command: str) -> None:
 BAD_INPUT = [
     (["sweep", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
     (["plan", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
-    (["sweep", SPEC, "--engine", "population"], "the population engine is not part of this release"),
-    (["sweep", SPEC, "--engine", "fast"], "--engine takes auto or fit, and 'fast' was given"),
+    (["sweep", SPEC, "--engine", "fast"], "--engine takes auto, fit or population, and 'fast' was given"),
+    (["plan", SPEC, "--engine", "fast"], "--engine takes auto, fit or population, and 'fast' was given"),
     (["sweep", SPEC, "--tracking-uri", "./mlruns"], "MLflow's file store is not supported"),
     (["sweep", SPEC, "--tracking-uri", "ftp://u:secret@h/x"], "has an unknown scheme"),
     (["sweep", SPEC, "--storage", "nonsense"], "must be a database URL that can be opened"),
@@ -94,6 +104,17 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert "secret" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("mishstudy: ")
     assert not list(tmp_path.rglob("ledger.jsonl"))
+
+
+@pytest.mark.parametrize("command", ["sweep", "plan"])
+def test_a_tuned_sweep_cannot_train_many_at_once(command: str, tmp_path: Path) -> None:
+    spec = tmp_path / "tuned.toml"
+    spec.write_text(edited(TUNED))
+    done = run(command, spec, "--engine", "population", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--engine population trains many configurations at once" in done.stderr
+    assert "use fit, or leave --engine out" in done.stderr
+    assert list(tmp_path.iterdir()) == [spec]
 
 
 def test_unknown_options_are_refused() -> None:
