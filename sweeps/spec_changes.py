@@ -64,14 +64,16 @@ def refuse_change(older: "SweepSpec", newer: "SweepSpec") -> None:
     """Refuse to go on under a name whose results were made from another spec.
 
     A spec may grow: more configurations, more replicates, a greater replicated share, more rivals
-    after the old ones. The text of the question may change, and nothing else.
+    after the old ones. The text of the question may change. `threads` is a part of the environment, which is
+    compared elsewhere. Nothing else may change.
 
     Raises
     ------
     InputError
         If anything else differs; the message has a line for each key, old -> new.
     """
-    refused = [change for change in changes(older.content(), newer.content()) if not change.grows]
+    found = changes(older.content(), newer.content())
+    refused = [each for each in found if not each.grows and each.path != ("threads",)]
     if refused:
         raise InputError(
             f"{newer.name} already has results that were made from another spec, and under one name a spec "

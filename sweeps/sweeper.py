@@ -129,7 +129,8 @@ def run(
         record = ledger.read(path) if path.exists() else None
         if record is not None and not options.accept_mixed:
             own = environment.own_functions(*spec.activations, spec.architecture, spec.dataset)
-            _refuse_other_environment(record, {**record.fingerprints[-1], "own": own}, path)
+            now = {**record.fingerprints[-1], "threads": spec.threads, "own": own}
+            _refuse_other_environment(record, now, path)
         planned = [] if spec.design == "tuned" else design.trainings(spec)
         question = planned_question(spec, planned)
         known = {entry.training.digest: entry for entry in record.entries} if record else {}

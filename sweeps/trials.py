@@ -6,6 +6,7 @@ dashboard's importance plot shows what matters for the question.
 """
 
 import logging
+import os
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +32,8 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
     Parameters
     ----------
     journal : Path
-        Used where `url` is None. A lock that a killed driver left on it is removed: the caller
-        holds the lock of the home.
+        Used where `url` is None. A lock that a killed driver left on it is removed, and a torn last line
+        cut off, as Optuna would write on in the middle of it: the caller holds the lock of the home.
     url : str or None
         SQLAlchemy URL.
 
@@ -49,6 +50,9 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
         lock = journal.with_name(journal.name + ".lock")
         if lock.is_symlink() and time.time() - lock.lstat().st_mtime > _STALE_LOCK_SECONDS:
             lock.unlink()
+        if journal.exists():
+            content = journal.read_bytes()
+            os.truncate(journal, content.rfind(b"\n") + 1)
         return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
