@@ -181,7 +181,7 @@ def parent_tags(question: Question) -> dict[str, str]:
         "dataset": question.dataset,
         "architecture": question.architecture,
         "metric": question.metric,
-        "delta": f"{question.delta:g} {question.unit}",
+        "delta": _smallest(question),
     }
     return {name: _clip(value, TAG_LIMIT) for name, value in tags.items()}
 
@@ -204,7 +204,8 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
     direction = "higher" if question.higher_is_better else "lower"
     data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
     size = f"{question.planned_configurations} configurations, {question.planned_trainings} trainings"
-    smallest = f"{question.delta:g} {question.unit} is the smallest difference that matters"
+    smallest = _smallest(question)
+    rows = question.conditions if question.design != "tuned" else ()
     numeric = next((f"factor/{factor.name}" for factor in question.factors if factor.numeric), "replicates")
     # Markdown for people pads the cells of a table; here every character counts.
     answer = re.sub(r" {2,}", " ", re.sub(r"-{4,}", "---", summary.strip()))
@@ -213,19 +214,17 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
 |---|---|
 | Asked about | {_code([question.focus])} |
 | Compared with | {_code(question.rivals)} |
-| Compared on | {_code([question.metric])}, {direction} is better; {smallest} |
+| Compared on | {_code([question.metric])}, {direction} is better; {smallest} is the smallest difference that matters |
 | Data, architecture | {data}, {_code([question.architecture])} |
 | Design | {question.design}: {size} |
 | Varied | {_code(factor.name for factor in question.factors)} |
-| Rows of the table | {_code(factor.name for factor in question.conditions)} |
+| Rows of the table | {_code(factor.name for factor in rows) or "the activations"} |
 
 **How to read this page**
 
 - The run **{question.name}** is the sweep: its progress while it runs; once it is done the criteria table,
-  the figures and the results (Parquet) among its artifacts. `spec.toml` there is what was asked for.
-- Every other run is one configuration with one activation. The number in its name is the row of the
-  design: runs with the same number differ in nothing but the activation, so compare them with each other. The
-  saved view "Side by side" (menu **Views**) lists them so.
+  the report, the figures and the results (Parquet) among its artifacts. `spec.toml` there is what was asked.
+- Every other run is one configuration with one activation. {_numbers(question)}
 - Metrics are means over the replicates that trained to the end, accuracies in points (0 to 100); `..._sd` is
   their standard deviation, `failed` the share that did not get there (tags `status` and `reason` say why),
   `epoch/...` their mean learning curves.
@@ -233,6 +232,7 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
   `params.activation = "{question.focus}" and metrics."{numeric}" > 8`.
 - Verdicts stand in the criteria table only: a difference between two runs on this page is one observation.
 """
+    guide = guide.replace("\n  ", " ")  # the dashboard shows line breaks as they are
     text = "\n\n".join(filter(None, [" ".join(question.question.split()), answer, guide]))
     if len(text) <= limit:
         return text
@@ -256,7 +256,7 @@ def experiment_tags(question: Question) -> dict[str, str]:
         "lifecycleFilter": "Active",
         "selectedColumns": columns,
         "columnOrder": ["attributes.`Run Name`"],
-        "columnWidths": {"attributes.`Run Name`": 360},
+        "columnWidths": {"attributes.`Run Name`": 360, f"metrics.`{question.metric}_sd`": 150},
     }
     view = {"name": "Side by side", "createdAt": 0, "state": canonical_json(state)}
     return {
@@ -265,9 +265,28 @@ def experiment_tags(question: Question) -> dict[str, str]:
     }
 
 
-def page(experiment: str) -> str:
-    """Return the address of the experiment's saved view, relative to the server's."""
-    return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+def pages(experiment: str, parent: str) -> dict[str, str]:
+    """Return what there is to open of a sweep: title to address, relative to the server's."""
+    kind = "workflowType=machine_learning"
+    return {
+        "the results": f"#/experiments/{experiment}/runs/{parent}?{kind}",
+        "the runs side by side": f"#/experiments/{experiment}/runs?{kind}&viewStateShareKey={VIEW}",
+    }
+
+
+def _numbers(question: Question) -> str:
+    if question.design == "tuned":
+        return "The number in its name is the trial: each activation was searched for itself."
+    return (
+        "The number in its name is the row of the design: runs with the same number differ in nothing but "
+        'the activation, so compare them with each other. The saved view "Side by side" (menu **Views**) '
+        "lists them so."
+    )
+
+
+def _smallest(question: Question) -> str:
+    unit = question.unit.removesuffix("s") if question.delta == 1 else question.unit
+    return f"{question.delta:g} {unit}"
 
 
 def _code(names: Iterable[str]) -> str:

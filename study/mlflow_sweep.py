@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from study.dashboard import (
     Results,
     description,
     experiment_tags,
+    pages,
     parent_metrics,
     parent_tags,
 )
@@ -56,6 +57,20 @@ def open_client(uri: str) -> "MlflowClient":
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri=uri)
+
+
+def find_pages(uri: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the pages of those sweeps that MLflow at `uri` holds: name of the sweep to `pages`."""
+    client = open_client(uri)
+    found: dict[str, dict[str, str]] = {}
+    for name in names:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            continue
+        runs = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'sweep'", max_results=1)
+        if runs:
+            found[name] = pages(experiment.experiment_id, runs[0].info.run_id)
+    return found
 
 
 @dataclass(slots=True)

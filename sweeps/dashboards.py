@@ -7,11 +7,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import InputError, RunError
 from sweeps.home import Home
+
+_GRACE = 10.0
+"""Seconds that a server has to stop by itself."""
+
+# Without these MLflow starts four workers and seven processes for jobs that a sweep never has: 2.5 GB
+# and a minute instead of 0.5 GB and 16 s. A user's own setting counts.
+_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,47 +47,58 @@ class Server:
         """Address of the page."""
         return f"http://{self.host}:{self.port}"
 
+    def listens(self) -> bool:
+        """Return whether the page can be opened, from this machine."""
+        try:
+            with socket.create_connection((self.host, self.port), timeout=5):
+                return True
+        except OSError:
+            return False
+
 
 def servers(home: Home, host: str, mlflow_port: int, optuna_port: int) -> tuple[Server, ...]:
-    """Return the two servers of a home.
+    """Return the servers of a home: one for each store that it holds.
 
     Raises
     ------
     InputError
-        If the home holds no sweep, or a port is taken.
+        If the home holds no sweep, or has given both stores to other servers, or a port is not free.
     """
     if not home.sweeps():
         raise InputError(f"the home {home.root} holds no sweep to show; run `mishstudy sweep` first.")
-    for port in (mlflow_port, optuna_port):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise InputError(
-                    f"a server needs a free port, and {host}:{port} is not ({error.strerror}); "
-                    "name others with --mlflow-port and --optuna-port."
-                ) from error
-    return (
-        Server(
-            "MLflow",
-            (
-                *(_program("mlflow"), "ui", "--backend-store-uri", home.tracking_uri),
-                *("--host", host, "--port", str(mlflow_port)),
-            ),
-            host,
-            mlflow_port,
-        ),
-        Server(
-            "Optuna",
-            (
-                *(_program("optuna-dashboard"), str(home.journal)),
-                *("--host", host, "--port", str(optuna_port)),
-            ),
-            host,
-            optuna_port,
-        ),
-    )
+    found: list[Server] = []
+    if home.mlflow_database.exists():
+        command = (_program("mlflow"), "ui", "--backend-store-uri", home.tracking_uri, "--workers", "1")
+        found.append(Server("MLflow", (*command, *_listen(host, mlflow_port)), host, mlflow_port))
+    if home.journal.exists():
+        command = (_program("optuna-dashboard"), str(home.journal))
+        found.append(Server("Optuna", (*command, *_listen(host, optuna_port)), host, optuna_port))
+    if not found:
+        raise InputError(
+            f"the sweeps in {home.root} were run with --tracking-uri and --storage, so there is nothing to "
+            "show in the home; open the pages of those servers."
+        )
+    if mlflow_port == optuna_port:
+        raise InputError(f"the two servers need a port each, and both were given {mlflow_port}.")
+    for server in found:
+        _check_free(server)
+    return tuple(found)
+
+
+def _listen(host: str, port: int) -> tuple[str, ...]:
+    return "--host", host, "--port", str(port)
+
+
+def _check_free(server: Server) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.host, server.port))
+        except OSError as error:
+            raise InputError(
+                f"a server needs a free port, and {server.host}:{server.port} is not ({error.strerror}); "
+                f"name another one with --{server.title.lower()}-port."
+            ) from error
 
 
 def _program(name: str) -> str:
@@ -91,34 +111,82 @@ def _program(name: str) -> str:
     return found
 
 
-def serve(opened: tuple[Server, ...], log: Path) -> None:
-    """Run servers until one ends or the user interrupts; what they print goes to `log`.
+def addresses(home: Home, opened: Sequence[Server]) -> list[str]:
+    """Return what to open, a line each: the servers and, in MLflow, every sweep."""
+    lines: list[str] = []
+    for server in opened:
+        lines.append(f"{server.title}: {server.url}")
+        if server.title == "MLflow":
+            from study.mlflow_sweep import find_pages
+
+            for name, pages in find_pages(home.tracking_uri, home.sweeps()).items():
+                lines += [f"  {name}, {what}: {server.url}/{page}" for what, page in pages.items()]
+    return lines
+
+
+def serve(opened: Sequence[Server], log: Path, ready: Callable[[], None]) -> None:
+    """Run servers until the user interrupts; what they print goes to `log`.
+
+    Parameters
+    ----------
+    opened : sequence of Server
+        What to run.
+    log : Path
+        A file that is added to.
+    ready : callable
+        Is called once, when all pages can be opened.
 
     Raises
     ------
     RunError
         If a server ends by itself.
     """
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with log.open("ab") as output:
-        running = [
-            subprocess.Popen(  # a session of its own: Ctrl-C reaches us, and we stop the whole group
-                server.command, stdout=output, stderr=output, env=environment, start_new_session=True
-            )
-            for server in opened
-        ]
-        try:
-            while all(process.poll() is None for process in running):
-                time.sleep(0.2)
-        except KeyboardInterrupt:
-            return
-        finally:
-            for process in running:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGTERM)
-            for process in running:
-                process.wait(timeout=20)
-    ended = next(
-        server.title for server, process in zip(opened, running, strict=True) if process.returncode != -15
-    )
-    raise RunError(f"the {ended} server ended by itself; {log} has its last words.")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # a closed terminal stops them as Ctrl-C does
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        with log.open("ab") as output:
+            for server in opened:  # each in a session of its own: Ctrl-C reaches us, and we stop them
+                running.append(
+                    subprocess.Popen(
+                        server.command, stdout=output, stderr=output, start_new_session=True,
+                        env={**_ENVIRONMENT, **os.environ},
+                    )
+                )  # fmt: skip
+        waiting = list(opened)
+        while True:
+            if waiting and not (waiting := [server for server in waiting if not server.listens()]):
+                ready()
+            for server, process in zip(opened, running, strict=True):
+                if process.poll() is not None:
+                    raise RunError(f"the {server.title} server ended by itself; {log} has its last words.")
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        return
+    finally:
+        _stop(running)
+
+
+def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Stop processes and all that they have started: a leader may end before its group does."""
+    for process in running:
+        _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + _GRACE
+    while any([_group_lives(process) for process in running]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in running:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # takes the leader's exit, without which its group would stay
+    return _signal_group(process, 0)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal and return whether there was anyone to take it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+        return True
+    return False

@@ -34,9 +34,14 @@ class Home:
         return self.root / "optuna.journal"
 
     @property
+    def mlflow_database(self) -> Path:
+        """MLflow's database."""
+        return self.root / "mlflow.db"
+
+    @property
     def tracking_uri(self) -> str:
         """The MLflow tracking URI of the database in this home."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        return f"sqlite:///{self.mlflow_database}"
 
     @property
     def artifacts(self) -> Path:
