@@ -204,7 +204,7 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
     direction = "higher" if question.higher_is_better else "lower"
     data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
     size = f"{question.planned_configurations} configurations, {question.planned_trainings} trainings"
-    smallest = _smallest(question)
+    smallest = f"{_smallest(question)} is the smallest difference that matters"
     rows = question.conditions if question.design != "tuned" else ()
     numeric = next((f"factor/{factor.name}" for factor in question.factors if factor.numeric), "replicates")
     # Markdown for people pads the cells of a table; here every character counts.
@@ -214,7 +214,7 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
 |---|---|
 | Asked about | {_code([question.focus])} |
 | Compared with | {_code(question.rivals)} |
-| Compared on | {_code([question.metric])}, {direction} is better; {smallest} is the smallest difference that matters |
+| Compared on | {_code([question.metric])}, {direction} is better; {smallest} |
 | Data, architecture | {data}, {_code([question.architecture])} |
 | Design | {question.design}: {size} |
 | Varied | {_code(factor.name for factor in question.factors)} |

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from study.errors import InputError
@@ -65,6 +66,27 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
         ) from None
 
 
+def open_study(
+    storage: "optuna.storages.BaseStorage", name: str, *, value: str, about: Mapping[str, str]
+) -> "optuna.Study":
+    """Open a study, or make it; `value` is what its trials are told, `about` its user attributes."""
+    import optuna
+
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.RandomSampler(seed=0),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([value])
+    for key, text in about.items():
+        study.set_user_attr(key, text)
+    return study
+
+
 def distribution(factor: Factor) -> "optuna.distributions.BaseDistribution":
     """Return a factor as an Optuna distribution."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -115,9 +137,10 @@ def block_value(question: Question, entries: Iterable[Entry]) -> BlockValue:
     attributes: dict[str, Any] = {}
     for name, group in by_activation.items():
         values = [e.result.metrics[question.metric] for e in group if e.result.status is Status.OK]
-        attributes[f"{question.metric} {name}"] = sum(values) / len(values) if values else None
+        # Six digits: the dashboard shows all there are.
+        attributes[f"{question.metric} {name}"] = float(f"{fmean(values):.6g}") if values else None
         attributes[f"failed {name}"] = len(group) - len(values)
-    return BlockValue(sum(differences) / len(differences), attributes)
+    return BlockValue(fmean(differences), attributes)
 
 
 class Trials:
@@ -132,20 +155,18 @@ class Trials:
     """
 
     def __init__(self, storage: "optuna.storages.BaseStorage", question: Question) -> None:
-        import optuna
-
         self._distributions = {factor.name: distribution(factor) for factor in question.factors}
-        self._study = optuna.create_study(
-            storage=storage,
-            study_name=question.name,
-            direction="maximize",
-            load_if_exists=True,
-            sampler=optuna.samplers.RandomSampler(seed=0),
+        self._storage = storage
+        self._study = open_study(
+            storage,
+            question.name,
+            value=f"{question.focus} - {question.rivals[0]} ({question.unit})",
+            about={
+                "question": question.question,
+                "value": f"mean paired difference in {question.metric} over a configuration's replicates; "
+                f"at most {question.loss_cap:g} {question.unit} either way, 0 where both failed",
+            },
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._study.set_metric_names([f"{question.focus} - {question.rivals[0]} ({question.unit})"])
-        self._study.set_user_attr("question", question.question)
         self._trials: dict[str, optuna.trial.Trial] = {}
         self._waiting: set[str] = set()
         self._told: set[str] = set()
@@ -182,9 +203,13 @@ class Trials:
             self._read()
 
     def begin(self, configuration: Configuration) -> None:
-        """Mark a configuration as running, and with it those enqueued before it: Optuna pops in order."""
-        while configuration.digest in self._waiting:
-            self._waiting.remove(self._study.ask().user_attrs["configuration"])
+        """Mark a configuration as running. Not by `ask`, which would first mark those enqueued before it."""
+        import optuna
+
+        if configuration.digest in self._waiting:
+            self._waiting.remove(configuration.digest)
+            trial = self._trials[configuration.digest]
+            self._storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.RUNNING)
 
     def tell(self, configuration: Configuration, value: BlockValue) -> None:
         """Tell Optuna about a complete configuration; a second time changes nothing."""

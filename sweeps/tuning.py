@@ -13,7 +13,7 @@ from study.ledger import Entry
 from study.training import Configuration, Level, Status
 from sweeps.design import PlannedTraining
 from sweeps.spec import SweepSpec
-from sweeps.trials import distribution
+from sweeps.trials import distribution, open_study
 
 if TYPE_CHECKING:
     import optuna
@@ -42,8 +42,11 @@ class Tuner:
         self._distributions = {factor.name: distribution(factor) for factor in spec.factor_list}
         self._studies = {name: optuna.create_study(direction="maximize") for name in spec.activations}
         self._copies = {
-            name: optuna.create_study(
-                storage=storage, study_name=f"{spec.name}/{name}", direction="maximize", load_if_exists=True
+            name: open_study(
+                storage,
+                f"{spec.name}/{name}",
+                value=f"{OBJECTIVE} (points)",
+                about={"question": spec.question, "value": "of one training; 0 where it failed"},
             )
             for name in spec.activations
         }
