@@ -12,6 +12,9 @@ from study.elementary import Formula, Operations, Tensor
 _FAR = 1e4
 """Beyond ±1e4 every exponential tail here is 0 in every dtype, while squares are finite in float32."""
 
+_BIG_EXPONENT = 80.0
+"""1 + exp(80) is exp(80) and tanh(40) is 1 in every dtype, and exp(-80) is a normal number of float32."""
+
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
 
@@ -95,14 +98,22 @@ def _beta_swish(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
     return op.maximum(x, -_FAR / beta) * op.sigmoid(beta * x)
 
 
+def _beta_swish_parts(op: Operations, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x within its limits, s(β x) and s(-β x), from one exponential."""
+    x = op.maximum(op.minimum(x, _BIG_EXPONENT / beta), -_FAR / beta)
+    e = op.exp(beta * x)
+    r = 1 / (1 + e)
+    return x, e * r, r
+
+
 def _beta_swish_slope(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
-    z = beta * op.maximum(op.minimum(x, _FAR / beta), -_FAR / beta)
-    return op.sigmoid(z) * (1 + z * op.sigmoid(-z))
+    x, left, right = _beta_swish_parts(op, x, beta)
+    return left * (1 + beta * x * right)
 
 
 def _beta_swish_slope_in_beta(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
-    x = op.maximum(op.minimum(x, _FAR / beta), -_FAR / beta)
-    return (x * op.sigmoid(beta * x)) * (x * op.sigmoid(-beta * x))
+    x, left, right = _beta_swish_parts(op, x, beta)
+    return (x * left) * (x * right)
 
 
 BETA_SWISH = Formula(_beta_swish, (_beta_swish_slope, _beta_swish_slope_in_beta))
@@ -119,9 +130,9 @@ def _mish(op: Operations, x: Tensor) -> Tensor:
 def _mish_slope(op: Operations, x: Tensor) -> Tensor:
     x = op.maximum(op.minimum(x, 20.0), -_FAR)
     e = op.exp(x)
-    n = e * (e + 2)
-    r = 1 / (n + 2)
-    return n * r + 4 * x * e * (1 + e) * r * r
+    f = e + 1
+    r = 1 / (f * f + 1)
+    return (e * r) * (f + 1 + 4 * x * (f * r))
 
 
 MISH = Formula(_mish, (_mish_slope,))
@@ -131,13 +142,16 @@ def _beta_mish(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
     return op.maximum(x, -_FAR) * op.tanh(beta * op.softplus(x))
 
 
+# NOTE: from h = tanh(β softplus(x) / 2), tanh is 2 h / (1 + h²), exact to the last digits in its left tail, and
+# 1 - tanh² is the square of (1 - h²) / (1 + h²), whose rounding is not magnified by x in the right one.
 def _beta_mish_parts(op: Operations, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return x within its limits, softplus, tanh and 1 - tanh², where tanh = (1 - q) / (1 + q)."""
-    x = op.maximum(op.minimum(x, _FAR / beta), -_FAR)
+    """Return x within its limits, softplus, tanh and 1 - tanh²."""
+    x = op.maximum(op.minimum(x, _BIG_EXPONENT / beta), -_FAR)
     positive = op.softplus(x)
-    q = op.exp(-2 * beta * positive)
-    r = 1 / (1 + q)
-    return x, positive, (1 - q) * r, 4 * q * r * r
+    h = op.tanh(0.5 * beta * positive)
+    r = 1 / (1 + h * h)
+    root = (1 - h * h) * r
+    return x, positive, 2 * h * r, root * root
 
 
 def _beta_mish_slope(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
