@@ -1,5 +1,6 @@
-"""One training process of each engine for all tests: a framework takes seconds to start, and two of them do
-not fit into one process.
+"""One training process of each engine for all tests.
+
+A framework takes seconds to start, and the two do not fit into one process.
 """
 
 from collections.abc import Iterable, Sequence

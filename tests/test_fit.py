@@ -36,6 +36,19 @@ def timeless(result: TrainingResult) -> TrainingResult:
     return replace(result, seconds=0.0, build_seconds=0.0, examples_per_second=0.0, peak_memory_mib=0.0)
 
 
+def test_a_training_does_not_depend_on_the_programs_before(engine: "FitEngine", training: Training) -> None:
+    first = replace(training, dropout=0.2, regularizer="l2", regularizer_strength=1e-3, optimizer="nadam")
+    others = [
+        replace(first, replicate=1, learning_rate=0.05),
+        replace(first, initializer="orthogonal", dropout=0.5),
+        replace(first, activation="relu"),
+        replace(first, optimizer="sgd", learning_rate=1e6),
+    ]
+    alone = train(engine, first)[0]
+    again = train(engine, *others, first)[-1]
+    assert timeless(again) == timeless(alone)
+
+
 def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> None:
     training = replace(training, dropout=0.1)
     trainings = [
