@@ -38,7 +38,7 @@ JUST_ABOVE = math.nextafter(3 * FIRST_LOSS, math.inf)
         (JUST_ABOVE, CHANCE_LIMIT, True),
         (JUST_ABOVE, 0.0, True),
         (3 * FIRST_LOSS, CHANCE_LIMIT, False),  # exactly three times is not above
-        (JUST_ABOVE, CHANCE_LIMIT + 1, False),  # the next accuracy that 100 images can have
+        (JUST_ABOVE, CHANCE_LIMIT + 0.01, False),
         (1e6, 100.0, False),
         (FIRST_LOSS, 0.0, False),  # stays at chance: that is a result
     ],
