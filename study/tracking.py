@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from study.dashboard import ChildRun, Results, child_run, run_key
-from study.errors import InputError, RunError
+from study.errors import RunError
 from study.ledger import Entry
 from study.mlflow_sweep import MlflowSweep
 from study.question import Question
@@ -27,77 +26,10 @@ from study.redaction import redact
 
 _logger = logging.getLogger(__name__)
 
-_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _INVALID = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 _FIRST_DELAY, _LAST_DELAY = 0.5, 30.0  # seconds between attempts
 
 _Job = Callable[[MlflowSweep], None]
-
-
-def check_uri(uri: str) -> None:
-    """Check that a tracking URI names something the writer can write to; nothing is contacted.
-
-    Raises
-    ------
-    InputError
-        If it is neither the URL of a server nor of a database, or its driver is not installed.
-    """
-    scheme, mark, rest = uri.partition("://")
-    backend = scheme.partition("+")[0]
-    shown = repr(redact(uri) if mark or "@" not in uri else "***")
-    advice = "use sqlite:///path/to/mlflow.db or the URL of a server, such as http://localhost:5000."
-    if not mark or scheme == "file":
-        raise InputError(
-            f"MLflow's file store is not supported, and the tracking URI {shown} names one; {advice}"
-        )
-    if backend != "sqlite" and any(character.isspace() for character in uri):
-        raise InputError(
-            f"a tracking URI has no white space, and the one given ({scheme}://***) has; quote it as %20."
-        )
-    if scheme in ("http", "https"):
-        try:
-            parts = urlsplit(uri)
-            valid = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise InputError(
-                f"the tracking URI {shown} has no valid host and port; write it like http://host:5000."
-            )
-    elif backend not in _DATABASES:
-        known = ", ".join(("http", "https", *_DATABASES))
-        raise InputError(f"the tracking URI {shown} has an unknown scheme (known: {known}); {advice}")
-    else:
-        _check_database(uri, shown)
-        if backend == "sqlite":
-            _check_sqlite_path(rest, shown)
-
-
-def _check_database(uri: str, shown: str) -> None:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-    try:
-        make_url(uri).get_dialect().import_dbapi()
-    except ImportError as error:
-        raise InputError(
-            f"the tracking URI {shown} needs the Python package {error.name!r}, which is not installed; "
-            f"install it, or name another driver, such as postgresql+psycopg2://..."
-        ) from None
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise InputError(
-            f"the tracking URI {shown} is not a database URL; write it like "
-            "postgresql+psycopg2://user:password@host:5432/database."
-        ) from None
-
-
-def _check_sqlite_path(rest: str, shown: str) -> None:
-    path = Path(rest.partition("?")[0].removeprefix("/"))
-    if not rest.startswith("/") or path.name in ("", ":memory:") or path.is_dir():
-        raise InputError(
-            f"the tracking URI {shown} names no file for SQLite; write sqlite:///mlflow.db for a relative "
-            "path or sqlite:////home/me/mlflow.db for an absolute one."
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,7 +94,7 @@ class Tracker:
     Parameters
     ----------
     uri : str
-        Tracking URI that passed `check_uri`.
+        Tracking URI that passed `check_tracking_uri`.
     artifact_root : Path
         Folder for the artifacts of a new experiment; an MLflow server (`http...`) keeps its own.
     question : Question

@@ -21,8 +21,9 @@ from study.packing import Group, Pack
 from study.programs import program_of
 from study.question import Question
 from study.redaction import redact
-from study.tracking import Tracker, check_uri
+from study.tracking import Tracker
 from study.training import Configuration, Status
+from study.urls import check_storage_url, check_tracking_uri
 from sweeps import design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
@@ -119,7 +120,9 @@ def run(
     RunError
         If the training process can not be started.
     """
-    check_uri(options.tracking_uri or home.tracking_uri)
+    check_tracking_uri(options.tracking_uri or home.tracking_uri)
+    if options.storage is not None:
+        check_storage_url(options.storage)
     home.prepare()
     with home.locked(spec.name):
         path = home.ledger(spec.name)

@@ -36,7 +36,7 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
         Used where `url` is None. A lock that a killed driver left on it is removed, and a torn last line
         cut off, as Optuna would write on in the middle of it: the caller holds the lock of the home.
     url : str or None
-        SQLAlchemy URL.
+        SQLAlchemy URL that passed `check_storage_url`.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
     try:
         return optuna.storages.RDBStorage(url)
     except Exception as error:
-        reason = str(error).splitlines()[0].replace(url, redact(url))
+        reason = redact(str(error)).partition("\n")[0]
         raise InputError(
             f"the Optuna storage {redact(url)} must be a database URL that can be opened, and it is not "
             f"({type(error).__name__}: {reason}); leave --storage out to use the journal file in the home."

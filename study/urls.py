@@ -1,0 +1,98 @@
+"""The URLs that a user gives, checked before anything is contacted; messages show them redacted."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from study.errors import InputError
+from study.redaction import redact
+
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def check_tracking_uri(uri: str) -> None:
+    """Check that an MLflow tracking URI names something that can be written to.
+
+    Raises
+    ------
+    InputError
+        If it is neither the URL of a server nor of a database, or its driver is not installed.
+    """
+    scheme, mark, rest = uri.partition("://")
+    named = f"the tracking URI {_shown(uri)!r}"
+    advice = "use sqlite:///path/to/mlflow.db or the URL of a server, such as http://localhost:5000."
+    if not mark or scheme == "file":
+        raise InputError(f"MLflow's file store is not supported, and {named} names one; {advice}")
+    if scheme in ("http", "https"):
+        _check_no_space(uri, named)
+        try:
+            parts = urlsplit(uri)
+            valid = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise InputError(f"{named} has no valid host and port; write it like http://host:5000.")
+    elif (backend := scheme.partition("+")[0]) not in _DATABASES:
+        known = ", ".join(("http", "https", *_DATABASES))
+        raise InputError(f"{named} has an unknown scheme (known: {known}); {advice}")
+    else:
+        _check_database(uri, named)
+        if backend == "sqlite":
+            _check_sqlite_path(rest, named)
+
+
+def check_storage_url(url: str) -> None:
+    """Check that an Optuna storage URL is one of a database.
+
+    Raises
+    ------
+    InputError
+        If it is not, or its driver is not installed.
+    """
+    _check_database(url, f"the storage URL {_shown(url)!r}")
+
+
+def _shown(url: str) -> str:
+    """Return a URL for a message; of what is none, little, since a password in it would not be known."""
+    scheme, mark, _ = url.partition("://")
+    if mark and not any(map(str.isspace, url)):
+        return redact(url)
+    if "@" not in url:
+        return url
+    return f"{scheme}{mark}***" if mark else "***"
+
+
+def _check_no_space(url: str, named: str) -> None:
+    """Refuse white space: in an error message such a URL, and a password in it, is not known as one."""
+    if any(map(str.isspace, url)):
+        raise InputError(f"{named} has white space; quote it as %20.")
+
+
+def _check_database(url: str, named: str) -> None:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    if not url.startswith("sqlite"):  # a path, and no password
+        _check_no_space(url, named)
+        if url.count("@") > 1:  # drivers cut at the first, and tell the rest of a password as the host
+            raise InputError(f"{named} has an @ too much; quote one in a name or a password as %40.")
+    try:
+        make_url(url).get_dialect().import_dbapi()
+    except ImportError as error:
+        raise InputError(
+            f"{named} needs the Python package {error.name!r}, which is not installed; install it, or name "
+            "another driver, such as postgresql+psycopg2://..."
+        ) from None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise InputError(
+            f"{named} is not a database URL; write it like "
+            "postgresql+psycopg2://user:password@host:5432/database."
+        ) from None
+
+
+def _check_sqlite_path(rest: str, named: str) -> None:
+    path = Path(rest.partition("?")[0].removeprefix("/"))
+    if not rest.startswith("/") or path.name in ("", ":memory:") or path.is_dir():
+        raise InputError(
+            f"{named} names no file for SQLite; write sqlite:///mlflow.db for a relative path or "
+            "sqlite:////home/me/mlflow.db for an absolute one."
+        )
