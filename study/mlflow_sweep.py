@@ -26,6 +26,7 @@ from study.dashboard import (
     parent_tags,
 )
 from study.errors import RunError
+from study.mlflow_database import make_whole
 from study.question import Question
 from study.redaction import redact
 
@@ -56,6 +57,7 @@ def open_client(uri: str) -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    make_whole(uri)
     return MlflowClient(tracking_uri=uri)
 
 
