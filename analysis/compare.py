@@ -107,6 +107,8 @@ class Comparison:
         For `not_enough_evidence`: about how many units in this region would decide a difference of
         delta with 80 % power, or one of delta / 2 where there are that many already. None where both
         are reached, where pairs are uninformative, or where nothing is known of the spread.
+    difference_to_settle : float or None
+        The difference that so many units would decide: delta or delta / 2.
     """
 
     rival: str
@@ -138,6 +140,7 @@ class Comparison:
     failure_share: float | None
     uninformative: float | None
     units_to_settle: int | None
+    difference_to_settle: float | None = None
 
 
 def _blocks(runs: pd.DataFrame, question: Question, rival: str) -> pd.DataFrame:
@@ -354,6 +357,7 @@ def _assemble(
     # difference is hardest to tell from a tie.
     settle = np.select([needed[0] > units, needed[1] > units], needed, np.nan)
     settle = np.where(is_open & ~ignorant, settle, np.nan)
+    settled = np.where(needed[0] > units, question.delta, question.delta / 2)
 
     win_low, win_high = win_interval(stacked("win_rate"), stacked("win_units"))
     counts = {
@@ -390,6 +394,7 @@ def _assemble(
             size=("clear" if clear[r, c] else "unclear") if decided[r, c] else None,
             stable_under={name: bool(array[r, c]) for name, array in stable.items() if eligible[r, c]},
             units_to_settle=int(settle[r, c]) if np.isfinite(settle[r, c]) else None,
+            difference_to_settle=rounded(settled[r, c]) if np.isfinite(settle[r, c]) else None,
             **values,
         )
 

@@ -7,16 +7,25 @@ exports and the command line read the `CriteriaTable` and compute nothing of the
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from types import NoneType, UnionType
+from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
 import pandas as pd
 
 from analysis.compare import Comparison, Verdict, comparisons, pairs
 from analysis.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
+from analysis.failures import FailureRate, TrainedDifference, failure_rates, trained_differences
 from analysis.frame import check_runs, sorted_runs
+from analysis.gates import Gate, gates
+from analysis.interactions import Interaction, interactions
 from analysis.notes import notes
-from analysis.summaries import FactorSummary, LevelVerdict, summarise
+from analysis.pairing import Pairing, pairings
+from analysis.ranking import Ranking, ranking
+from analysis.recommendation import recommend
+from analysis.summaries import FactorSummary, LevelVerdict
+from analysis.thresholds import Threshold, thresholds
 from analysis.tuned import TunedBest, tuned_bests
+from analysis.units import unit_means
 from study.errors import InputError
 from study.question import Question
 from study.training import Status
@@ -31,7 +40,7 @@ __all__ = [
     "criteria_table",
 ]
 
-SCHEMA = "mishstudy-criteria/1"
+SCHEMA = "mishstudy-criteria/2"
 """Name and version of the JSON form; `analysis/criteria.schema.json` describes it."""
 
 
@@ -103,6 +112,20 @@ class CriteriaTable:
         Factor by factor, level by level, rival by rival.
     summaries : tuple of FactorSummary
         Headline first, then factor by factor; against all rivals, then against each.
+    gates : tuple of Gate
+        Whether each condition factor matters against each rival.
+    thresholds : tuple of Threshold
+        Where the numeric factors among those turn the verdict.
+    interactions : tuple of Interaction
+        One per rival: whether factors act together. Empty with fewer than two conditions and in `ofat`.
+    ranking : Ranking or None
+        All activations against each other; None with too few units and in `tuned`.
+    failure_rates : tuple of FailureRate
+        One per activation, focus first; empty in `tuned`.
+    trained_differences : tuple of TrainedDifference
+        One per rival: the difference where both sides trained.
+    pairing : tuple of Pairing
+        What pairing is worth, region by region, rival by rival.
     tuned : tuple of TunedBest
         One per activation, focus first: the best trial of each, without a verdict.
     notes : tuple of str
@@ -141,6 +164,13 @@ class CriteriaTable:
     headline: tuple[Comparison, ...]
     levels: tuple[Comparison, ...]
     summaries: tuple[FactorSummary, ...]
+    gates: tuple[Gate, ...]
+    thresholds: tuple[Threshold, ...]
+    interactions: tuple[Interaction, ...]
+    ranking: Ranking | None
+    failure_rates: tuple[FailureRate, ...]
+    trained_differences: tuple[TrainedDifference, ...]
+    pairing: tuple[Pairing, ...]
     tuned: tuple[TunedBest, ...]
     notes: tuple[str, ...]
 
@@ -162,17 +192,9 @@ class CriteriaTable:
                 f"a criteria table must have the schema {SCHEMA!r}, not {values.get('schema')!r}; "
                 "make it again with `mishstudy table`."
             )
-        plain = {name: value for name, value in values.items() if name != "schema"}
-        for part in ("headline", "levels"):
-            plain[part] = tuple(
-                Comparison(**{**row, "verdict": Verdict(row["verdict"])}) for row in plain[part]
-            )
-        plain["summaries"] = tuple(
-            FactorSummary(**{**row, "levels": tuple(_level_from_json(level) for level in row["levels"])})
-            for row in plain["summaries"]
-        )
-        plain["tuned"] = tuple(TunedBest(**row) for row in plain["tuned"])
-        return cls(**{**plain, "rivals": tuple(plain["rivals"]), "notes": tuple(plain["notes"])})
+        fields = {name: value for name, value in values.items() if name != "schema"}
+        types = get_type_hints(cls)
+        return cls(**{name: _read(types[name], value) for name, value in fields.items()})
 
 
 def _plain(value: Any) -> Any:
@@ -183,9 +205,19 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Verdict) else value
 
 
-def _level_from_json(values: Mapping[str, Any]) -> LevelVerdict:
-    names = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return LevelVerdict(**{**values, **names, "verdict": Verdict(values["verdict"])})
+def _read(kind: Any, value: Any) -> Any:
+    """Return a plain JSON value as the type that a field of the table is annotated with."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if value is None:
+        return None
+    if origin in (Union, UnionType):
+        return _read(next(part for part in parts if part is not NoneType), value)
+    if origin is tuple:
+        return tuple(_read(parts[0], item) for item in value)
+    if dataclasses.is_dataclass(kind):
+        types = get_type_hints(kind)
+        return cast("type[Any]", kind)(**{name: _read(types[name], item) for name, item in value.items()})
+    return Verdict(value) if kind is Verdict else value
 
 
 def criteria_table(
@@ -238,6 +270,10 @@ def criteria_table(
     for (activation, status), count in failed.items():  # pyright: ignore[reportGeneralTypeIssues]
         failures[activation][status] = int(count)
     provisional = len(runs) < question.planned_trainings
+    units = {rival: unit_means(found, question) for rival, found in paired.items()}
+    tested = () if tuned else gates(units, question)
+    turned = thresholds(units, tested, question)
+    shares = {row.rival: row.failure_share for row in headline}
     table = CriteriaTable(
         name=question.name,
         question=question.question,
@@ -270,7 +306,14 @@ def criteria_table(
         seed_correlation={rival: seed_correlation(found) for rival, found in paired.items()},
         headline=headline,
         levels=tuple(row for row in rows if row.parameter is not None),
-        summaries=summarise(rows, question, provisional=provisional),
+        summaries=recommend(rows, tested, turned, question, provisional=provisional),
+        gates=tested,
+        thresholds=turned,
+        interactions=() if tuned else interactions(units, question),
+        ranking=None if tuned else ranking(runs, question),
+        failure_rates=() if tuned else failure_rates(runs, question, chance=chance),
+        trained_differences=(() if tuned else trained_differences(paired, shares, question, chance=chance)),
+        pairing=() if tuned else pairings(runs, paired, question),
         tuned=tuned_bests(runs, question) if tuned else (),
         notes=(),
     )

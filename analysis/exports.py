@@ -16,20 +16,27 @@ from collections.abc import Callable, Iterable
 
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable
+from analysis.evidence_tables import (
+    OVERALL,
+    Rows,
+    failure_rows,
+    gate_rows,
+    interaction_rows,
+    pairing_rows,
+    ranking_rows,
+)
+from analysis.gates import Gate
 from analysis.summaries import amount_text, interval_text, p_text, remarks, unit_name
+from analysis.thresholds import Threshold
 from analysis.tuned import TunedBest
-
-OVERALL = "(overall)"
-
-Rows = list[dict[str, str]]
-"""A table as text: one dict per row, column heading to cell."""
 
 
 def summary_rows(table: CriteriaTable, *, each_rival: bool = False) -> Rows:
     """Return the recommendation table as text: against every rival, or against each in turn.
 
     Headings: `Parameter`, `Rival` (only with `each_rival`), `When <focus> wins`, `Who wins elsewhere`,
-    `Evidence`. With a single rival there is nothing more to say about each, and `each_rival` gives no row.
+    `Matters?`, `Evidence`. With a single rival there is nothing more to say about each, and `each_rival`
+    gives no row.
     """
     mark = "provisional: " if table.provisional else ""
     return [
@@ -38,6 +45,7 @@ def summary_rows(table: CriteriaTable, *, each_rival: bool = False) -> Rows:
             **({"Rival": rival} if rival else {}),
             f"When {table.focus} wins": mark + summary.wins,
             "Who wins elsewhere": summary.elsewhere,
+            "Matters?": summary.matters,
             "Evidence": summary.evidence,
         }
         for rival in (table.rivals if each_rival else (None,))
@@ -126,6 +134,11 @@ def sections(table: CriteriaTable) -> list[tuple[str, Rows]]:
         ("Best trial of each activation", tuned_rows(table)),
         ("Recommendation", summary_rows(table)),
         ("Against each rival", summary_rows(table, each_rival=True)),
+        ("Thresholds", gate_rows(table)),
+        ("Factors together", interaction_rows(table)),
+        ("Ranking", ranking_rows(table)),
+        ("Failures", failure_rows(table)),
+        ("Pairing", pairing_rows(table)),
         ("Evidence", evidence_rows(table)),
     ]
     return [(caption, rows) for caption, rows in found if rows]
@@ -199,13 +212,19 @@ def to_metrics(table: CriteriaTable) -> dict[str, float]:
 def to_csv(table: CriteriaTable) -> str:
     """Return every comparison as one CSV row: the fields of `Comparison`, headline first.
 
-    `stable_under` is spread over columns `stable_under_...`; an empty cell is a number that does not
-    exist; `provisional` says whether planned trainings are missing. For the design `tuned`: the fields
+    `stable_under` is spread over columns `stable_under_...`, and the gate and threshold of a factor and
+    rival stand beside each of its levels; an empty cell is a number that does not exist; `provisional`
+    says whether planned trainings are missing. For the design `tuned`: the fields
     of `TunedBest`, a row per activation, its levels in a column per factor.
     """
-    rows = [_csv_of_tuned(best) for best in table.tuned] or [
-        _csv_of_comparison(comparison, table) for comparison in table.headline + table.levels
-    ]
+    gates = {(gate.parameter, gate.rival): gate for gate in table.gates}
+    thresholds = {(found.parameter, found.rival): found for found in table.thresholds}
+    rows = [_csv_of_tuned(best) for best in table.tuned]
+    for comparison in () if table.tuned else table.headline + table.levels:
+        key = (comparison.parameter or "", comparison.rival)
+        rows.append(
+            _csv_of_comparison(comparison, table) | _csv_of_factor(gates.get(key), thresholds.get(key))
+        )
     text = io.StringIO()
     columns = dict.fromkeys(name for row in rows for name in row)
     writer = csv.DictWriter(text, fieldnames=[*columns, "provisional"], lineterminator="\n")
@@ -229,6 +248,14 @@ def _csv_of_comparison(comparison: Comparison, table: CriteriaTable) -> dict[str
         else:
             row[field.name] = value
     return row
+
+
+def _csv_of_factor(gate: Gate | None, found: Threshold | None) -> dict[str, object]:
+    fields = ("outcome", "direction", "point", "low", "high")
+    return {
+        "matters_p_adjusted": gate.p_adjusted if gate is not None else None,
+        **{f"threshold_{name}": getattr(found, name) if found is not None else None for name in fields},
+    }
 
 
 def to_json(table: CriteriaTable) -> str:
@@ -285,6 +312,8 @@ def _latex_columns(rows: Rows) -> str:
         "Evidence": 0.34,
         "Verdict": 0.16,
         "Remarks": 0.16,
+        "Where": 0.3,
+        "Not separated from": 0.5,
     }
     wide = {name: shares.get(name, 0.18 if name.startswith("When ") else 0.0) for name in rows[0]}
     return " ".join(rf"p{{{share}\linewidth}}" if share else "l" for share in wide.values())
@@ -299,7 +328,7 @@ def to_latex(table: CriteriaTable) -> str:
         made = _latex_table(
             _cells(rows, latex_escape), _latex_columns(rows), f"{heading} {latex_escape(text)}"
         )
-        parts += [r"{\footnotesize", made, "}"] if caption == "Evidence" else [made]
+        parts += [r"{\footnotesize", made, "}"] if len(rows[0]) > 6 else [made]
     remarks = [*filter(None, [status_line(table)]), *table.notes]
     notes = "\n".join(rf"\item {latex_escape(note)}" for note in remarks)
     parts.append("\\begin{itemize}\n" + notes + "\n\\end{itemize}")

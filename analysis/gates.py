@@ -24,6 +24,7 @@ MAXIMUM_GATE_LEVELS = 10
 MINIMUM_PERMUTATIONS = 4999
 EXPECTED_BEYOND = 20
 """Permutations expected beyond the strictest level of the family: a p there is known to about 20 %."""
+FIRST_LOOK = 1999
 CHUNK_CELLS = 4_000_000
 PERMUTED_CELLS = 50_000_000
 """Permutations x units above which level sums are drawn from their normal limit instead."""
@@ -148,31 +149,33 @@ def _permutation_p(
         Decides the permutations, which the tests share.
     """
     centred = values - values.mean()
-    member = np.concatenate([np.eye(len(test.counts))[test.code] for test in tests], axis=1)
-    ends = np.cumsum([len(test.counts) for test in tests])[:-1]
-
-    def statistics(sums: np.ndarray) -> list[np.ndarray]:
-        return [test.statistic(part) for test, part in zip(tests, np.split(sums, ends, axis=1), strict=True)]
-
-    observed = [found[:, 0] for found in statistics((centred @ member)[None])]
+    member = [np.eye(len(test.counts))[test.code] for test in tests]
+    observed = [test.statistic((centred @ of)[None])[:, 0] for test, of in zip(tests, member, strict=True)]
     # NOTE: sums of the same numbers in another order differ by rounding; such a permutation is as extreme.
     bars = [found.max() - 1e-9 * (centred @ centred) for found in observed]
-    beyond = np.zeros(len(tests))
-    chunk = min(permutations, max(1, CHUNK_CELLS // len(values)))
-    chunks = -(-permutations // chunk)
     limit = permutations * len(values) > PERMUTED_CELLS
-    if limit:
-        chunk, chunks = permutations, 1
-    for _ in range(chunks):
+    chunk = permutations if limit else max(1, CHUNK_CELLS // len(values))
+    beyond, drawn = np.zeros(len(tests)), np.zeros(len(tests))
+    active = list(range(len(tests)))
+    done = 0
+    while done < permutations and active:
+        # Where a first look gives p > 0.1, more permutations would tell nothing that a table shows.
+        size = min(chunk, FIRST_LOOK if done < FIRST_LOOK else permutations, permutations - done)
+        used = [tests[place] for place in active]
         if limit:
-            sums = _limiting_sums(centred, tests, chunk, rng)
+            sums = _limiting_sums(centred, used, size, rng)
         else:
-            sums = rng.permuted(np.broadcast_to(centred, (chunk, len(values))), axis=1) @ member
-        beyond += [
-            (found.max(axis=0) >= bar).sum() for found, bar in zip(statistics(sums), bars, strict=True)
-        ]
-    drawn = chunk * chunks
-    return [(found, float((1 + count) / (1 + drawn))) for found, count in zip(observed, beyond, strict=True)]
+            shuffled = rng.permuted(np.broadcast_to(centred, (size, len(values))), axis=1)
+            sums = shuffled @ np.concatenate([member[place] for place in active], axis=1)
+        ends = np.cumsum([len(test.counts) for test in used])[:-1]
+        for place, test, part in zip(active, used, np.split(sums, ends, axis=1), strict=True):
+            beyond[place] += (test.statistic(part).max(axis=0) >= bars[place]).sum()
+            drawn[place] += size
+        done += size
+        if done >= FIRST_LOOK:
+            active = [place for place in active if beyond[place] <= 0.1 * drawn[place]]
+    p = (1 + beyond) / (1 + drawn)
+    return [(found, float(value)) for found, value in zip(observed, p, strict=True)]
 
 
 def _limiting_sums(

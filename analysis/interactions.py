@@ -111,22 +111,24 @@ def _inputs(units: pd.DataFrame, question: Question) -> tuple[np.ndarray, list[_
     return np.stack(values, axis=1).astype("float32"), columns
 
 
-def _grown(inputs: np.ndarray, difference: np.ndarray) -> "DecisionTreeRegressor":
+def _grown(
+    inputs: np.ndarray, difference: np.ndarray, ties: np.random.RandomState
+) -> "DecisionTreeRegressor":
+    """Return the tree; `ties` decides between splits that are equally good."""
     from sklearn.tree import DecisionTreeRegressor
 
-    # The seed decides between splits that are equally good.
     smallest = max(8, len(difference) // 20)
-    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=smallest, random_state=0)
+    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=smallest, random_state=ties)
     return tree.fit(inputs, difference, check_input=False)
 
 
-def _gain(inputs: np.ndarray, difference: np.ndarray, fold: np.ndarray) -> float:
+def _gain(inputs: np.ndarray, difference: np.ndarray, fold: np.ndarray, ties: np.random.RandomState) -> float:
     """Return by how much the tree beats the mean on units it has not seen, in squared error."""
     gain = 0.0
     for part in range(FOLDS):
         apart = fold == part
         known, unknown = difference[~apart], difference[apart]
-        guess = _grown(inputs[~apart], known).predict(inputs[apart], check_input=False)
+        guess = _grown(inputs[~apart], known, ties).predict(inputs[apart], check_input=False)
         gain += float(((unknown - known.mean()) ** 2 - (unknown - guess) ** 2).sum())
     return gain
 
@@ -183,10 +185,13 @@ def interactions(units: Mapping[str, pd.DataFrame], question: Question) -> tuple
     Honest in the sense of Athey and Imbens (2016): one half of the units shapes the tree, the other
     gives the means of its leaves.
     """
+    from sklearn import config_context
+
     if question.design == "ofat" or len(question.conditions) < 2:
         return ()
     used = {rival: units[rival].head(MAXIMUM_UNITS) for rival in question.rivals}
-    found = [_checked(own, question) for own in used.values()]
+    with config_context(skip_parameter_validation=True):  # thousands of small trees: half of the time
+        found = [_checked(own, question) for own in used.values()]
     raw = [checked[1] for checked in found]
     known = [p for p in raw if p is not None]
     adjusted = iter(holm(np.array(known)))
@@ -205,12 +210,13 @@ def _checked(own: pd.DataFrame, question: Question) -> tuple[float | None, float
     inputs, _ = _inputs(own, question)
     rng = seeded(own["unit_id"], "interactions")
     fold = rng.permutation(len(own)) % FOLDS
-    observed = _gain(inputs, difference, fold)
+    ties = np.random.RandomState(0)
+    observed = _gain(inputs, difference, fold, ties)
     # Shuffles for the smallest p to pass Holm's adjustment over the rivals.
     permutations = max(PERMUTATIONS, math.ceil(2 * len(question.rivals) / ALPHA))
     beyond = drawn = 0
     while drawn < permutations and beyond < ENOUGH_BEYOND:
-        beyond += _gain(inputs, rng.permutation(difference), fold) >= observed
+        beyond += _gain(inputs, rng.permutation(difference), fold, ties) >= observed
         drawn += 1
     # Stopped early, the share beyond is a p-value as it stands (Besag and Clifford 1991).
     p = beyond / drawn if beyond == ENOUGH_BEYOND else (1 + beyond) / (1 + drawn)
@@ -226,10 +232,10 @@ def _interaction(
     if p is not None and p <= ALPHA:
         inputs, columns = _inputs(own, question)
         difference = own["difference"].to_numpy()
-        rng = seeded(own["unit_id"], "interactions: halves")
+        rng, ties = seeded(own["unit_id"], "interactions: halves"), np.random.RandomState(0)
         for split in range(SPLITS):
             shaping = rng.permutation(len(own)) < len(own) // 2
-            tree = _grown(inputs[shaping], difference[shaping])
+            tree = _grown(inputs[shaping], difference[shaping], ties)
             if tree.tree_.feature[0] >= 0:
                 name = columns[int(tree.tree_.feature[0])].factor.name
                 roots[name] = roots.get(name, 0) + 1

@@ -62,6 +62,7 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
         f"{'Holm' if table.strict else 'Benjamini and Hochberg'} over all level rows, intervals are not; no "
         f"verdict below {table.minimum_units} {units}.",
     ]
+    found += _of_gates(table)
     if len(table.rivals) > 1:
         found.append(
             f"Where no rival is named, {table.focus} wins against each of them. Whoever is named as winning "
@@ -103,6 +104,37 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
         else "Verdicts are averages over the other factors as they were drawn, for this data set, its one "
         "test set and this budget; another search space is another question."
     )
+    return found
+
+
+def _of_gates(table: "CriteriaTable") -> list[str]:
+    """Return how gates, thresholds and trees are to be read, those that the table has."""
+    tested = sum(gate.p_adjusted is not None for gate in table.gates)
+    found: list[str] = []
+    if tested:
+        found.append(
+            "Matters: a permutation test of whether the difference depends on the factor at all, adjusted "
+            f"by Holm over {quantity_text(tested, 'tests')} (factors x rivals). No sign that it matters is "
+            "not a proof that it does not, and holds for the tested values alone."
+        )
+    if table.thresholds:
+        delta = quantity_text(table.delta, table.unit)
+        found.append(
+            f"A threshold is where the mean difference crosses {delta}, given as the last tested value on "
+            "the losing side. Its 95 % set comes from an isotonic likelihood ratio; the gains on either side "
+            "are from units that did not help to place it."
+        )
+    checked = [tree for tree in table.interactions if tree.p is not None]
+    if any(tree.leaves for tree in checked):
+        found.append(
+            "Factors together: a tree of two splits is shown where it predicts units that it has not seen; "
+            "the gains of its leaves are from units that did not shape it."
+        )
+    elif checked:
+        found.append(
+            "Factors together: no tree of two splits predicts the difference of units it has not seen better "
+            "than chance does, so none is shown."
+        )
     return found
 
 

@@ -7,6 +7,7 @@ is; what is not settled is listed as such.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict
 from analysis.levels import number_text
@@ -62,6 +63,9 @@ class FactorSummary:
         comparison that came nearest to a verdict.
     sentence : str
         The row as a sentence to act on, plain text.
+    matters : str
+        The cell `Matters?`: whether the difference depends on the parameter at all, with the adjusted
+        p of its gate, the smallest over the rivals. `-` where that was not asked.
     """
 
     parameter: str | None
@@ -71,6 +75,7 @@ class FactorSummary:
     elsewhere: str
     evidence: str
     sentence: str
+    matters: str = "-"
 
 
 def unit_name(design: Design) -> str:
@@ -92,7 +97,18 @@ def p_text(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
-def interval_text(comparison: Comparison, delta: float) -> str:
+class _Estimate(Protocol):
+    """A difference with its interval."""
+
+    @property
+    def difference(self) -> float | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+
+
+def interval_text(comparison: _Estimate, delta: float) -> str:
     """Return the difference with its interval, such as `+0.42 [+0.20, +0.64]`; `-` without a pair."""
     if comparison.difference is None:
         return "-"
@@ -135,7 +151,7 @@ def remarks(comparison: Comparison, design: Design) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _level_verdict(comparisons: Sequence[Comparison]) -> LevelVerdict:
+def level_verdict(comparisons: Sequence[Comparison]) -> LevelVerdict:
     """Combine the comparisons of one region, one per rival."""
 
     def rivals(verdict: Verdict) -> list[Comparison]:
@@ -165,7 +181,7 @@ def _level_verdict(comparisons: Sequence[Comparison]) -> LevelVerdict:
     )
 
 
-def _groups(levels: Sequence[LevelVerdict], attribute: str) -> list[tuple[tuple[str, ...], list[str]]]:
+def level_groups(levels: Sequence[LevelVerdict], attribute: str) -> list[tuple[tuple[str, ...], list[str]]]:
     """Return (rivals, levels) with the same rivals together, most rivals first; levels that were run."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for level in levels:
@@ -175,14 +191,14 @@ def _groups(levels: Sequence[LevelVerdict], attribute: str) -> list[tuple[tuple[
     return sorted(groups.items(), key=lambda group: -len(group[0]))
 
 
-def _cells(headline: bool, levels: Sequence[LevelVerdict], rivals: int) -> tuple[str, str]:
+def level_cells(headline: bool, levels: Sequence[LevelVerdict], rivals: int) -> tuple[str, str]:
     """Return the cells `When <focus> wins` and `Who wins elsewhere`."""
     run = sum(level.run for level in levels)
 
     def said(attribute: str, all_rivals: str, some_rivals: str, link: str, everywhere: str) -> list[str]:
         """Put one kind of verdict in words; `{}` stands for the rivals."""
         found: list[str] = []
-        for names, where in _groups(levels, attribute):
+        for names, where in level_groups(levels, attribute):
             who = (all_rivals if len(names) == rivals else some_rivals).format(joined(names))
             at = everywhere if len(where) == run > 1 else ", ".join(where)
             found.append(who or at if headline or not (who and at) else f"{who}{link}{at}")
@@ -209,7 +225,7 @@ def _doubt(comparison: Comparison) -> float:
     return min(p, p_tie) if comparison.verdict is Verdict.NOT_ENOUGH_EVIDENCE else p
 
 
-def _support(comparison: Comparison, kind: str, question: Question, *, several: bool) -> str:
+def support_text(comparison: Comparison, kind: str, question: Question, *, several: bool) -> str:
     """Return one comparison as evidence."""
     wins = comparison.verdict is Verdict.WINS
     doubt = _doubt(comparison)
@@ -228,7 +244,7 @@ def _support(comparison: Comparison, kind: str, question: Question, *, several: 
     return f"{' '.join(filter(None, parts))} ({'; '.join(filter(None, details))})"
 
 
-def _evidence(comparisons: Sequence[Comparison], question: Question) -> str:
+def evidence_text(comparisons: Sequence[Comparison], question: Question) -> str:
     """Return what a row stands on, see `FactorSummary`."""
     judged = [row for row in comparisons if row.p_adjusted is not None]
     if not judged:
@@ -242,17 +258,17 @@ def _evidence(comparisons: Sequence[Comparison], question: Question) -> str:
     if not any(pool for pool, _ in found):
         found = [(by_verdict[Verdict.TIES], "weakest of {} ties")]
     texts = [
-        _support(
+        support_text(
             max(pool, key=_doubt), kind.format(len(pool)) if len(pool) > 1 else "", question, several=several
         )
         for pool, kind in found
         if pool
     ]
     nearest = "nearest to a verdict" if len(judged) > 1 else ""
-    return "; ".join(texts) or _support(min(judged, key=_doubt), nearest, question, several=several)
+    return "; ".join(texts) or support_text(min(judged, key=_doubt), nearest, question, several=several)
 
 
-def _settling(comparisons: Sequence[Comparison], question: Question) -> str:
+def settling_text(comparisons: Sequence[Comparison], question: Question) -> str:
     """Return what would settle the open rows among `comparisons`, as a sentence; empty where unknown."""
     wanted = [comparison for comparison in comparisons if comparison.units_to_settle is not None]
     if not wanted:
@@ -265,20 +281,15 @@ def _settling(comparisons: Sequence[Comparison], question: Question) -> str:
     )
 
 
-def _sentence(
-    comparisons: Sequence[Comparison],
-    levels: Sequence[LevelVerdict],
-    question: Question,
-    *,
-    provisional: bool,
-) -> str:
-    """Return a row as advice."""
+def level_sentences(
+    comparisons: Sequence[Comparison], levels: Sequence[LevelVerdict], question: Question, rivals_named: int
+) -> list[str]:
+    """Return level verdicts as advice; `rivals_named` is how many rivals `every rival` stands for."""
     focus, parameter = question.focus, comparisons[0].parameter
-    names = list(dict.fromkeys(comparison.rival for comparison in comparisons))
     run = [level.level for level in levels if level.run]
 
     def rivals(some: Sequence[str], everyone: str) -> str:
-        return everyone if len(some) == len(names) > 1 else joined(some)
+        return everyone if len(some) == rivals_named > 1 else joined(some)
 
     def where(some: Sequence[str]) -> str:
         if parameter is None:
@@ -290,44 +301,49 @@ def _sentence(
         )
 
     parts: list[str] = []
-    for who, at in _groups(levels, "wins_against"):
+    for who, at in level_groups(levels, "wins_against"):
         parts.append(f"{where(at)}, {focus} beats {rivals(who, 'every rival')}.")
-    for who, at in _groups(levels, "loses_to"):
+    for who, at in level_groups(levels, "loses_to"):
         verb = "beats" if len(who) == 1 else "each beat"
         parts.append(f"{where(at)}, {joined(who)} {verb} {focus}.")
-    for who, at in _groups(levels, "ties_with"):
+    for who, at in level_groups(levels, "ties_with"):
         parts.append(f"{where(at)}, {focus} and {joined(who)} differ too little to matter.")
-    open_groups = _groups(levels, "not_settled_against")
+    open_groups = level_groups(levels, "not_settled_against")
     for who, at in open_groups:
         parts.append(f"{where(at)}, there is not enough evidence against {rivals(who, 'any rival')}.")
-    parts += [_settling(comparisons, question)] if open_groups else []
+    parts += [settling_text(comparisons, question)] if open_groups else []
     not_run = [level.level for level in levels if not level.run]
     if not_run:
         parts.append(
             "There is no pair yet." if parameter is None else f"{where(not_run)}, there is no pair yet."
         )
-    return ("Provisional: " if provisional else "") + " ".join(filter(None, parts))
+    return list(filter(None, parts))
 
 
-def _summary(
+def advice(sentences: Sequence[str], *, provisional: bool) -> str:
+    """Return sentences as one text, marked where planned trainings are missing."""
+    return ("Provisional: " if provisional else "") + " ".join(sentences)
+
+
+def level_summary(
     comparisons: Sequence[Comparison], rival: str | None, question: Question, *, provisional: bool
 ) -> FactorSummary:
     """Summarise the comparisons of one parameter."""
     by_level: dict[str | None, list[Comparison]] = {}
     for comparison in comparisons:
         by_level.setdefault(comparison.level, []).append(comparison)
-    levels = tuple(_level_verdict(group) for group in by_level.values())
+    levels = tuple(level_verdict(group) for group in by_level.values())
     parameter = comparisons[0].parameter
     rivals = len({comparison.rival for comparison in comparisons})
-    wins, elsewhere = _cells(parameter is None, levels, rivals)
+    wins, elsewhere = level_cells(parameter is None, levels, rivals)
     return FactorSummary(
         parameter=parameter,
         rival=rival,
         levels=levels,
         wins=wins,
         elsewhere=elsewhere,
-        evidence=_evidence(comparisons, question),
-        sentence=_sentence(comparisons, levels, question, provisional=provisional),
+        evidence=evidence_text(comparisons, question),
+        sentence=advice(level_sentences(comparisons, levels, question, rivals), provisional=provisional),
     )
 
 
@@ -343,7 +359,7 @@ def summarise(
         by_parameter.setdefault(comparison.parameter, []).append(comparison)
     sides: list[str | None] = [None, *(question.rivals if len(question.rivals) > 1 else ())]
     return tuple(
-        _summary(
+        level_summary(
             [comparison for comparison in group if rival is None or comparison.rival == rival],
             rival,
             question,

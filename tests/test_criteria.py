@@ -16,13 +16,24 @@ from simulated_runs import SPACE, Truth, simulate
 
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, criteria_table
+from analysis.failures import FailureRate, TrainedDifference
 from analysis.frame import columns
-from analysis.summaries import FactorSummary, quantity_text, summarise
+from analysis.gates import Gate
+from analysis.interactions import Interaction, Leaf
+from analysis.pairing import Pairing
+from analysis.ranking import RankedActivation, RankedPair, Ranking
+from analysis.summaries import FactorSummary, LevelVerdict, quantity_text, summarise
+from analysis.thresholds import RegionGain, Threshold
+from analysis.tuned import TunedBest
 from study.errors import InputError
 from study.question import Question
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "analysis" / "criteria.schema.json").read_text(encoding="utf-8"))
+PARTS = (
+    Comparison, LevelVerdict, FactorSummary, TunedBest, Gate, RegionGain, Threshold, Leaf, Interaction,
+    RankedActivation, RankedPair, Ranking, FailureRate, TrainedDifference, Pairing,
+)  # fmt: skip
 TWO = Truth(rivals=("relu", "swish"), factors=("optimizer",)).question
 ONE = dataclasses.replace(TWO, rivals=("relu",))
 WINS, LOSES, TIES, OPEN = "wins", "loses", "ties", "not_enough_evidence"
@@ -224,7 +235,7 @@ def test_the_table_comes_back_from_its_json(table: CriteriaTable) -> None:
 
 
 def test_json_of_another_schema_is_refused(table: CriteriaTable) -> None:
-    with pytest.raises(InputError, match="must have the schema 'mishstudy-criteria/1', not 'other/2'"):
+    with pytest.raises(InputError, match="must have the schema 'mishstudy-criteria/2', not 'other/2'"):
         CriteriaTable.from_json({**table.to_json(), "schema": "other/2"})
 
 
@@ -239,8 +250,9 @@ def test_the_schema_knows_every_field_and_no_other() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     table = {field.name for field in dataclasses.fields(CriteriaTable)}
     assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == {"schema", *table}
-    for part in ("Comparison", "LevelVerdict", "FactorSummary", "TunedBest"):
-        fields = {field.name for field in dataclasses.fields(getattr(sys.modules["analysis.criteria"], part))}
+    assert list(SCHEMA["$defs"]) == [kind.__name__ for kind in PARTS]
+    for part, kind in zip(SCHEMA["$defs"], PARTS, strict=True):
+        fields = {field.name for field in dataclasses.fields(kind)}
         assert set(SCHEMA["$defs"][part]["properties"]) == set(SCHEMA["$defs"][part]["required"]) == fields
 
 

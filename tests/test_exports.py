@@ -58,7 +58,10 @@ def tuned(table: CriteriaTable) -> CriteriaTable:
         )
         for name in ("mish", "relu", NASTY)
     )  # fmt: skip
-    made = dataclasses.replace(table, design="tuned", headline=(), levels=(), summaries=(), tuned=bests)
+    made = dataclasses.replace(
+        table, design="tuned", headline=(), levels=(), summaries=(), gates=(), thresholds=(), interactions=(),
+        ranking=None, failure_rates=(), trained_differences=(), pairing=(), tuned=bests,
+    )  # fmt: skip
     return dataclasses.replace(made, notes=notes(made))
 
 
@@ -126,7 +129,9 @@ def test_html_shows_every_cell_literally_in_ascii(which: str, request: pytest.Fi
 
 
 def test_the_columns_are_those_of_the_well_known_table(table: CriteriaTable) -> None:
-    assert list(summary_rows(table)[0]) == ["Parameter", "When mish wins", "Who wins elsewhere", "Evidence"]
+    assert list(summary_rows(table)[0]) == [
+        "Parameter", "When mish wins", "Who wins elsewhere", "Matters?", "Evidence",
+    ]  # fmt: skip
     assert [row["Parameter"] for row in summary_rows(table)] == ["(overall)", "depth", "optimizer"]
     assert len(summary_rows(table, each_rival=True)) == 6
     assert len(evidence_rows(table)) == len(table.headline) + len(table.levels)
@@ -136,7 +141,9 @@ def test_with_one_rival_nothing_is_said_twice() -> None:
     truth = dataclasses.replace(WORLD, rivals=("relu",))
     made = criteria_table(simulate(truth, np.random.default_rng(1)), truth.question)
     assert summary_rows(made, each_rival=True) == []
-    assert [caption for caption, _ in sections(made)] == ["Recommendation", "Evidence"]
+    assert [caption for caption, _ in sections(made)] == [
+        "Recommendation", "Thresholds", "Factors together", "Ranking", "Failures", "Pairing", "Evidence",
+    ]  # fmt: skip
 
 
 def test_markdown_opens_with_the_answer(table: CriteriaTable) -> None:

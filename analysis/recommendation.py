@@ -1,0 +1,147 @@
+"""The recommendation: a row per parameter, statements where there are any, level verdicts elsewhere."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from analysis.compare import Comparison
+from analysis.estimates import ALPHA
+from analysis.gates import Gate
+from analysis.statements import RIVAL, Findings, statement_evidence, statements
+from analysis.summaries import (
+    NONE_SHOWN,
+    FactorSummary,
+    advice,
+    evidence_text,
+    joined,
+    level_cells,
+    level_sentences,
+    level_summary,
+    p_text,
+)
+from analysis.thresholds import Threshold
+from study.question import Question
+
+
+def recommend(
+    comparisons: Sequence[Comparison],
+    gates: Sequence[Gate],
+    thresholds: Sequence[Threshold],
+    question: Question,
+    *,
+    provisional: bool,
+) -> tuple[FactorSummary, ...]:
+    """Return the rows of the recommendation table: headline first, then factor by factor.
+
+    Each parameter is summarised against all rivals together and, with several rivals, against each.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        All of the table, in its order.
+    gates, thresholds : sequence
+        All of the table; without any, the level verdicts stand in every row.
+    question : Question
+        What is asked.
+    provisional : bool
+        Whether planned trainings are missing.
+    """
+    by_parameter: dict[str | None, list[Comparison]] = {}
+    for comparison in comparisons:
+        by_parameter.setdefault(comparison.parameter, []).append(comparison)
+    headline = {row.rival: row for row in by_parameter.get(None, [])}
+    gate_of = {(gate.parameter, gate.rival): gate for gate in gates}
+    threshold_of = {(found.parameter, found.rival): found for found in thresholds}
+    factors = {factor.name: factor for factor in question.conditions}
+    sides: list[str | None] = [None, *(question.rivals if len(question.rivals) > 1 else ())]
+    summaries: list[FactorSummary] = []
+    for parameter, rows in by_parameter.items():
+        findings: dict[str, Findings] = {}
+        if parameter is not None:
+            for rival in question.rivals:
+                findings[rival] = Findings(
+                    factors[parameter],
+                    tuple(row for row in rows if row.rival == rival),
+                    headline[rival],
+                    gate_of.get((parameter, rival)),
+                    threshold_of.get((parameter, rival)),
+                )
+        for side in sides:
+            own = [row for row in rows if side is None or row.rival == side]
+            plain = level_summary(own, side, question, provisional=provisional)
+            about = {rival: found for rival, found in findings.items() if side in (None, rival)}
+            summaries.append(_stated(plain, own, about, question, provisional=provisional))
+    return tuple(summaries)
+
+
+def _stated(
+    plain: FactorSummary,
+    rows: Sequence[Comparison],
+    findings: Mapping[str, Findings],
+    question: Question,
+    *,
+    provisional: bool,
+) -> FactorSummary:
+    """Return the summary of one parameter with statements in the place of the levels they replace."""
+    gates = [found.gate for found in findings.values() if found.gate is not None]
+    tested = [gate.p_adjusted for gate in gates if gate.p_adjusted is not None]
+    if not tested:
+        return plain
+    matters = f"{'yes' if min(tested) <= ALPHA else 'no sign'} (p {p_text(min(tested))})"
+    spoken = statements(list(findings.values()), question)
+    if not spoken:
+        return dataclasses.replace(plain, matters=matters)
+    wins: list[str] = []
+    elsewhere: list[str] = []
+    sentences: list[str] = []
+    for one, rivals in spoken:
+        everyone = len(rivals) == len(findings)
+        names = joined(rivals)
+        if one.wins:
+            wins.append(one.wins if everyone else f"over {names}: {one.wins}")
+        if one.elsewhere:
+            elsewhere.append(one.elsewhere.replace(RIVAL, names))
+        sentences.append(
+            one.sentence.replace(RIVAL, "every rival" if everyone and len(rivals) > 1 else names)
+        )
+    named = {rival for _, rivals in spoken for rival in rivals}
+    rest = [row for row in rows if row.rival not in named]
+    if rest:
+        listed = level_summary(rest, plain.rival, question, provisional=False)
+        there, other = level_cells(False, listed.levels, len(findings))
+        wins += [there] if there != NONE_SHOWN else []
+        elsewhere += [other] if other != "-" else []
+        sentences += level_sentences(rest, listed.levels, question, len(findings))
+    not_run = [level.level for level in plain.levels if not level.run]
+    if not_run and not rest:
+        elsewhere.append(f"no pair: {', '.join(not_run)}")
+        sentences.append(f"With {plain.parameter} {joined(not_run, 'or')}, there is no pair yet.")
+    return dataclasses.replace(
+        plain,
+        wins="; ".join(wins) or NONE_SHOWN,
+        elsewhere="; ".join(elsewhere) or "-",
+        evidence=_evidence(rows, findings, named, question),
+        sentence=advice(sentences, provisional=provisional),
+        matters=matters,
+    )
+
+
+def _evidence(
+    rows: Sequence[Comparison], findings: Mapping[str, Findings], spoken: set[str], question: Question
+) -> str:
+    """Return the weakest evidence of the statements, and that of the rivals of which levels are listed."""
+    known: list[tuple[float, str]] = []
+    rest = list(rows)
+    for rival, found in findings.items():
+        evidence = None
+        if rival in spoken:
+            evidence = statement_evidence(found, question, several=len(findings) > 1)
+        if evidence is not None:
+            known.append(evidence)
+            rest = [row for row in rest if row.rival != rival]
+    parts: list[str] = []
+    if known:
+        weakest = max(known)[1]
+        parts.append(weakest if len(known) == 1 else f"weakest of {len(known)}: {weakest}")
+    if rest:
+        parts.append(evidence_text(rest, question))
+    return "; ".join(parts)
