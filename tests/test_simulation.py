@@ -1,13 +1,11 @@
 """Statistics as code under test: sweeps with a known answer, and how often the table gets it right.
 
-Every count is judged at the 99.9 % point of its binomial distribution, so a small run has wide bounds
-and a large one narrow ones. The measured rates are logged; to see those of the large runs:
+The measured rates are logged; to see those of the large runs:
 
     python -m pytest tests/test_simulation.py -m slow --log-cli-level=INFO
 """
 
 import dataclasses
-import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,13 +13,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 from simulated_runs import SPACE, Truth, simulate
+from simulation_bounds import SEED, at_least, at_most, share_at_most
 
 from analysis.compare import Comparison, Verdict, comparisons, pairs
-from analysis.criteria import CriteriaTable, criteria_table
 from analysis.estimates import mean_test
 
-LOG = logging.getLogger(__name__)
-SEED = 20261124
 WINS, LOSES, TIES = Verdict.WINS, Verdict.LOSES, Verdict.TIES
 
 
@@ -37,10 +33,16 @@ def small_sweeps(request: pytest.FixtureRequest) -> int:
     return request.param
 
 
-def tables(truth: Truth, count: int) -> Iterator[CriteriaTable]:
+def rows_of(frame: pd.DataFrame, truth: Truth) -> tuple[Comparison, ...]:
+    """Return the rows of the table of a sweep, the overall one first."""
+    question = truth.question
+    return comparisons(frame, {rival: pairs(frame, question, rival) for rival in truth.rivals}, question)
+
+
+def tables(truth: Truth, count: int) -> Iterator[tuple[Comparison, ...]]:
     rng = np.random.default_rng(SEED)
     for _ in range(count):
-        yield criteria_table(simulate(truth, rng), truth.question)
+        yield rows_of(simulate(truth, rng), truth)
 
 
 def headline(frame: pd.DataFrame, truth: Truth, *, chance: float | None = None) -> Comparison:
@@ -52,25 +54,6 @@ def headline(frame: pd.DataFrame, truth: Truth, *, chance: float | None = None) 
 def headlines(truth: Truth, count: int, *, chance: float | None = None) -> list[Comparison]:
     rng = np.random.default_rng(SEED)
     return [headline(simulate(truth, rng), truth, chance=chance) for _ in range(count)]
-
-
-def at_most(rate: float, found: list[bool], what: str) -> None:
-    """Check that a share of at most `rate` is compatible with what was found."""
-    LOG.info("%s: %.3f of %d (at most %g)", what, np.mean(found), len(found), rate)
-    assert sum(found) <= stats.binom.ppf(0.999, len(found), rate), what
-
-
-def at_least(rate: float, found: list[bool], what: str) -> None:
-    """Check that a share of at least `rate` is compatible with what was found."""
-    LOG.info("%s: %.3f of %d (at least %g)", what, np.mean(found), len(found), rate)
-    assert sum(found) >= stats.binom.ppf(0.001, len(found), rate), what
-
-
-def share_at_most(rate: float, shares: list[float], what: str) -> None:
-    """Check that a mean of at most `rate` is compatible with the shares found, one per sweep."""
-    mean, error = float(np.mean(shares)), float(np.std(shares)) / np.sqrt(len(shares))
-    LOG.info("%s: %.3f over %d (at most %g)", what, mean, len(shares), rate)
-    assert mean - stats.norm.ppf(0.999) * error <= rate, what
 
 
 NULL = {
@@ -87,7 +70,7 @@ an effect of its own (tau = 0)."""
 
 @pytest.mark.parametrize("world", NULL)
 def test_where_nobody_is_better_the_table_rarely_names_a_winner(world: str, sweeps: int) -> None:
-    rows = [table.headline + table.levels for table in tables(NULL[world], sweeps)]
+    rows = list(tables(NULL[world], sweeps))
     at_most(0.05, [any(row.verdict is WINS for row in found) for found in rows], f"{world}: any false win")
     for verdict in (WINS, LOSES):
         at_most(
@@ -104,8 +87,7 @@ def test_the_same_null_with_seeds_as_independent_rows_names_winners_often(small_
     for _ in range(small_sweeps // 2):
         frame = simulate(truth, rng)
         for found, runs in ((honest, frame), (naive, frame.assign(unit_id=frame["block"]))):
-            table = criteria_table(runs, truth.question)
-            found.append(any(row.verdict is WINS for row in table.headline + table.levels))
+            found.append(any(row.verdict is WINS for row in rows_of(runs, truth)))
     at_most(0.05, honest, "replicated: any false win, configurations as units")
     at_least(0.3, naive, "replicated: any false win, seeds as units")
 
@@ -129,7 +111,8 @@ def test_a_depth_effect_is_found_and_few_verdicts_are_false(sweeps: int) -> None
     shares: list[float] = []
     right: list[bool] = []
     for table in tables(Truth(effect=depth_effect), sweeps):
-        said = [row for row in table.levels if row.verdict is not Verdict.NOT_ENOUGH_EVIDENCE]
+        levels = table[1:]
+        said = [row for row in levels if row.verdict is not Verdict.NOT_ENOUGH_EVIDENCE]
         wrong = 0
         for row in said:
             truth = mean_effect(row)
@@ -137,7 +120,7 @@ def test_a_depth_effect_is_found_and_few_verdicts_are_false(sweeps: int) -> None
         shares.append(wrong / len(said) if said else 0.0)
         right += [
             row.verdict is (WINS if mean_effect(row) > 0 else LOSES)
-            for row in table.levels
+            for row in levels
             if abs(mean_effect(row)) == 1.0
         ]
     share_at_most(0.05, shares, "depth > 15: share of false level verdicts")
@@ -151,7 +134,7 @@ def test_all_but_nadam(sweeps: int) -> None:
     right: list[bool] = []
     contrary: list[bool] = []
     for table in tables(Truth(effect=effect), sweeps):
-        for row in table.levels:
+        for row in table[1:]:
             if row.parameter == "optimizer":
                 truth = LOSES if row.level == "nadam" else WINS
                 right.append(row.verdict is truth)
