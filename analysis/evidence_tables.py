@@ -18,26 +18,30 @@ _OUTCOMES = {
 
 
 def gate_rows(table: CriteriaTable) -> Rows:
-    """Return whether each factor matters against each rival, and where it turns the verdict."""
+    """Return whether each factor matters against each rival; where any has one, with the thresholds."""
     found = {(one.parameter, one.rival): one for one in table.thresholds}
     return [_gate_row(gate, found.get((gate.parameter, gate.rival)), table) for gate in table.gates]
 
 
 def _gate_row(gate: Gate, found: Threshold | None, table: CriteriaTable) -> dict[str, str]:
-    inside, outside = (found.inside, found.outside) if found is not None else (None, None)
-    return {
+    units = unit_name(table.design).capitalize()
+    row = {
         "Parameter": gate.parameter,
         "Rival": gate.rival,
         "Matters?": "not tested" if gate.p_adjusted is None else "yes" if gate.matters else "no sign",
         "Adj. p": p_text(gate.p_adjusted),
+    }
+    if not table.thresholds:
+        return {**row, units: str(gate.units)}
+    inside, outside = (found.inside, found.outside) if found is not None else (None, None)
+    return {
+        **row,
         "Threshold": _point(found),
         "95 % set": _set(found),
         f"Gain there in {table.unit} [95 %]": _gain(inside, table),
         "Win rate there [95 %]": _win_rate(inside),
         "Gain elsewhere [95 %]": _gain(outside, table),
-        unit_name(table.design).capitalize(): (
-            f"{inside.units} + {outside.units}" if inside and outside else str(gate.units)
-        ),
+        units: f"{inside.units} + {outside.units}" if inside and outside else str(gate.units),
     }
 
 

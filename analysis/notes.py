@@ -127,12 +127,12 @@ def _of_gates(table: "CriteriaTable") -> list[str]:
     checked = [tree for tree in table.interactions if tree.p is not None]
     if any(tree.leaves for tree in checked):
         found.append(
-            "Factors together: a tree of two splits is shown where it predicts units that it has not seen; "
+            "Tree: at most two splits deep, shown where it predicts units that it has not seen; "
             "the gains of its leaves are from units that did not shape it."
         )
     elif checked:
         found.append(
-            "Factors together: no tree of two splits predicts the difference of units it has not seen better "
+            "Tree: none that is two splits deep predicts the difference of units it has not seen better "
             "than chance does, so none is shown."
         )
     return found

@@ -137,12 +137,51 @@ def test_the_columns_are_those_of_the_well_known_table(table: CriteriaTable) -> 
     assert len(evidence_rows(table)) == len(table.headline) + len(table.levels)
 
 
+@pytest.fixture(scope="module")
+def crossing() -> CriteriaTable:
+    """Return a table with a threshold in depth against each rival."""
+    truth = dataclasses.replace(WORLD, configurations=120, failure_rate=0.02)
+    return criteria_table(simulate(truth, np.random.default_rng(1)), truth.question)
+
+
+def test_the_tables_behind_the_answer_show_what_the_table_holds(crossing: CriteriaTable) -> None:
+    table = crossing
+    tables = dict(sections(table))
+    depth = tables["What matters"][0]
+    (found,) = (one for one in table.thresholds if one.rival == "relu" and one.parameter == "depth")
+    assert (depth["Parameter"], depth["Rival"], depth["Matters?"]) == ("depth", "relu", "yes")
+    assert depth["Threshold"] == f"above {found.point:.0f}"
+    assert found.low is not None
+    assert found.high is not None
+    assert depth["95 % set"] == f"{found.low:.0f} to {found.high:.0f}"
+    assert found.inside is not None
+    assert found.outside is not None
+    assert depth["Configurations"] == f"{found.inside.units} + {found.outside.units}"
+    names = {"mish", "relu", NASTY}
+    assert {row["Activation"] for row in tables["Ranking"]} == names
+    assert {row["Activation"] for row in tables["Failures"]} == names
+    rates = {row["Activation"]: row["Failed"] for row in tables["Failures"]}
+    assert int(rates["mish"]) == sum(table.failures["mish"].values())
+    assert tables["Pairing"][0]["Variance saved"].endswith(" %")
+
+
+def test_csv_has_gate_and_threshold_beside_each_level(crossing: CriteriaTable) -> None:
+    table = crossing
+    rows = pd.read_csv(io.StringIO(to_csv(table)), dtype={"level": str})
+    depth = rows.loc[(rows["parameter"] == "depth") & (rows["rival"] == "relu")]
+    (gate,) = (one for one in table.gates if one.rival == "relu" and one.parameter == "depth")
+    (found,) = (one for one in table.thresholds if one.rival == "relu" and one.parameter == "depth")
+    assert set(depth["matters_p_adjusted"]) == {gate.p_adjusted}
+    assert set(depth["threshold_point"]) == {found.point}
+    assert rows.loc[rows["parameter"].isna(), "matters_p_adjusted"].isna().all()
+
+
 def test_with_one_rival_nothing_is_said_twice() -> None:
     truth = dataclasses.replace(WORLD, rivals=("relu",))
     made = criteria_table(simulate(truth, np.random.default_rng(1)), truth.question)
     assert summary_rows(made, each_rival=True) == []
     assert [caption for caption, _ in sections(made)] == [
-        "Recommendation", "Thresholds", "Factors together", "Ranking", "Failures", "Pairing", "Evidence",
+        "Recommendation", "What matters", "Tree", "Ranking", "Failures", "Pairing", "Evidence",
     ]  # fmt: skip
 
 
