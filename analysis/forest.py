@@ -11,9 +11,11 @@ from analysis.level_rows import LABEL, level_rows, name_rows, rule_off
 from analysis.style import (
     BAND,
     FONT_SIZE,
+    LABEL_LETTER,
     MARKS,
     MUTED,
     PAPER,
+    TITLE_LETTER,
     WIDTH,
     drawing,
     fitted,
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = 4
 """Rivals side by side; more go below."""
-_ROW, _MARGIN, _LETTER = 0.175, 0.6, 0.07
-"""Inches: height of a row, what a panel needs beside its rows, width of a letter."""
+_ROW, _MARGIN = 0.175, 0.6
+"""Inches: height of a row, and what a panel needs beside its rows."""
 
 
 def caption(table: CriteriaTable) -> str:
@@ -65,7 +67,7 @@ def forest(table: CriteriaTable) -> "Figure | None":
     rows = level_rows(table)
     blocks = -(-len(table.rivals) // _COLUMNS)
     columns = -(-len(table.rivals) // blocks)
-    room = (WIDTH - _LETTER * max(min(len(row.label), LABEL) for row in rows)) / columns
+    room = (WIDTH - LABEL_LETTER * max(min(len(row.label), LABEL) for row in rows)) / columns
     limits = _limits(table)
     with drawing():
         height = blocks * (_ROW * len(rows) + _MARGIN) + 0.6
@@ -75,7 +77,7 @@ def forest(table: CriteriaTable) -> "Figure | None":
             axes.set_visible(False)
         for place, rival in enumerate(table.rivals):
             axes = grid.flat[place]
-            axes.set_title(fitted(rival, int(room / _LETTER) - 2), loc="left")
+            axes.set_title(fitted(rival, int(room / TITLE_LETTER) - 3), loc="left")
             axes.set_xlim(limits)
             axes.tick_params(axis="y", length=0)
             axes.tick_params(axis="x", labelbottom=place + columns >= len(table.rivals))

@@ -66,7 +66,7 @@ def ranking_diagram(ranking: Ranking, focus: str) -> "Figure":
             side = 1 - room if best else count + room
             color = FOCUS if name == focus else INK
             axes.plot([rank, rank, side], [0, depth, depth], color=color, linewidth=0.8, clip_on=False)
-            text = f"{fitted(name, 20)}  {rank:.2f}" if best else f"{rank:.2f}  {fitted(name, 20)}"
+            text = f"{fitted(name, 16)}  {rank:.2f}" if best else f"{rank:.2f}  {fitted(name, 16)}"
             axes.text(
                 side - room / 3 if best else side + room / 3, depth, text, va="center", color=color,
                 ha="right" if best else "left", fontsize=FONT_SIZE,

@@ -1,6 +1,7 @@
 """The report of a sweep: one HTML file that needs nothing else, for reading, sending and printing."""
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from importlib.metadata import version
 from itertools import groupby
@@ -14,8 +15,8 @@ from analysis import report_facts
 from analysis.criteria import CriteriaTable
 from analysis.exports import Rows, sections, sentences, status_line, summary_rows, title
 from analysis.figures import TITLES, all_figures, captions, to_svg
+from analysis.glossary import basics, explained
 from analysis.inline_svg import inline_svg
-from analysis.summaries import unit_name
 from study.ledger import Record
 
 
@@ -46,7 +47,7 @@ def report_html(
     bytes.
     """
     (caption, answer), *others = sections(table)
-    evidence = dict(others).get("Evidence", [])
+    apart = ("Against each rival", "Failures")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -60,9 +61,10 @@ def report_html(
         answer=answer,
         each_rival=_by_rival(table),
         figures=_figures(table, runs, curves),
-        others=[section for section in others if section[0] not in ("Against each rival", "Evidence")],
-        evidence=evidence,
-        unit=unit_name(table.design).removesuffix("s"),
+        basics=basics(table),
+        evidence=[section for section in others if section[0] not in apart],
+        failures=dict(others).get("Failures", []),
+        explained=partial(explained, table=table),
         asked=report_facts.asked(table),
         factors=report_facts.factors(record),
         fixed=report_facts.fixed(record),

@@ -206,7 +206,7 @@ def environments(record: Record) -> list[Rows]:
 def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
     """Return nested facts as (name, text); names of inner ones follow those of outer ones."""
     found: list[tuple[str, str]] = []
-    for name, value in values.items():
+    for name, value in sorted(values.items()):
         if isinstance(value, Mapping):
             found += _flat(value, f"{above}{name} ")
         else:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.criteria import CriteriaTable
-from analysis.style import FOCUS, RIVAL, WIDTH, fitted, put_legend
+from analysis.style import FOCUS, RIVAL, TITLE_LETTER, WIDTH, fitted, put_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +39,7 @@ def rival_panels(
 
     columns = min(len(table.rivals), _COLUMNS)
     blocks = -(-len(table.rivals) // columns)
+    letters = int((WIDTH - 0.5) / columns / TITLE_LETTER) - len("against ")
     figure = Figure(figsize=(WIDTH, blocks * (sum(heights) + 0.6) + 0.4), layout="constrained")
     grid = np.empty((blocks * len(heights), columns), dtype=object)
     spec = figure.add_gridspec(*grid.shape, height_ratios=heights * blocks)
@@ -54,7 +55,7 @@ def rival_panels(
             axes.tick_params(labelleft=column == 0, labelbottom=part == len(heights) - 1)
             axes.grid(axis="y")
             made.append(axes)
-        made[0].set_title(f"against {fitted(rival, 20)}", loc="left")
+        made[0].set_title(f"against {fitted(rival, letters)}", loc="left")
         made[-1].set_xlim(0.5, last + 0.5)
         made[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         panels[rival] = tuple(made)

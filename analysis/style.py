@@ -28,6 +28,8 @@ CELL_INK = "#111111"
 WIDTH = 7.0
 """Inches: a page's text width."""
 FONT_SIZE = 8.0
+LABEL_LETTER, TITLE_LETTER = 0.07, 0.085
+"""Inches: about the width of a letter of a label and of a title."""
 _DPI = 200
 _LARGEST = 30_000
 """Pixels a side that a PNG may have."""
@@ -70,6 +72,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
     "svg.hashsalt": "mishstudy",
     "text.color": INK,
+    "text.hinting": "none",  # text is as wide at every resolution
     "text.parse_math": False,  # names come from users, and `$` is no formula in them
     "xtick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -89,6 +92,13 @@ def drawing() -> Iterator[None]:
 
     with style.context(_STYLE, after_reset=True):
         yield
+
+
+def lay_out(figure: "Figure") -> None:
+    """Place everything in a figure for good; without it, each way of saving would move it a little."""
+    with drawing():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def to_png(figure: "Figure") -> bytes:

@@ -10,6 +10,7 @@ from analysis.level_rows import level_rows, name_rows, rule_off
 from analysis.style import (
     CELL_INK,
     FONT_SIZE,
+    LABEL_LETTER,
     MARKS,
     PAPER,
     WIDTH,
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 _TINTS = ("#f0935a", "#fdfdfd", "#6fb1dc")
 """Rival ahead, even, focus ahead: pale enough for dark text."""
-_ROW, _CELL, _LETTER = 0.19, 0.72, 0.07
-"""Inches: height of a row, least width of a cell, width of a letter."""
+_ROW, _CELL = 0.19, 0.72
+"""Inches: height of a row, least width of a cell."""
 
 
 def caption(table: CriteriaTable) -> str:
@@ -54,7 +55,7 @@ def win_rates(table: CriteriaTable) -> "Figure | None":
         return None
     words = [[_words(each) for each in line] for line in cells]
     names = [fitted(rival, 20) for rival in table.rivals]
-    cell = max(_CELL, _LETTER * max(map(len, names)) + 0.15)
+    cell = max(_CELL, LABEL_LETTER * max(map(len, names)) + 0.15)
     tilted = cell * len(names) > WIDTH - 2
     with drawing():
         width = 2.0 + (_CELL if tilted else cell) * len(names)
