@@ -1,11 +1,12 @@
 """What every engine is: a holder of the data set that trains groups of trainings."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from study import datasets
+from study.reports import Report
 from study.training import Training, TrainingResult
 from study.tryout import try_out
 
@@ -17,15 +18,21 @@ class Engine(ABC):
     ----------
     data : Path or None
         Folder with data sets.
+    report : callable
+        Is told what happens beside results.
     """
 
-    def __init__(self, data: Path | None = None) -> None:
+    def __init__(self, data: Path | None = None, report: Callable[[Report], None] = lambda _: None) -> None:
         self._data = data
+        self._report = report
         self._loaded: tuple[tuple[str, int | None], datasets.Dataset] | None = None
 
     @abstractmethod
     def train(self, groups: Sequence[Any]) -> Iterator[TrainingResult]:
         """Train group after group; failures are results, and only bad input raises.
+
+        Where memory does not suffice for a pack, the engine reports a `Split` and ends; the caller goes on
+        with smaller packs of that shape.
 
         Parameters
         ----------

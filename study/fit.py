@@ -12,8 +12,7 @@ import gc
 import os
 import resource
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from study.initial_values import draw, schemes_of
 from study.layers import Rates
 from study.packing import Group
 from study.programs import Program, program_of
+from study.reports import EpochDone, Report
 from study.training import Status, Training, TrainingResult, failure
 
 ENGINE = "fit"
@@ -71,9 +71,7 @@ def configure(threads: int) -> str:
 class FitEngine(Engine):
     """Trains one training after another; keeps the last program."""
 
-    def __init__(self, data: Path | None = None) -> None:
-        super().__init__(data)
-        self._compiled: CompiledProgram | None = None
+    _compiled: "CompiledProgram | None" = None
 
     def train(self, groups: Sequence[Group]) -> Iterator[TrainingResult]:
         """Train one after another, see `Engine.train`."""
@@ -95,7 +93,8 @@ class FitEngine(Engine):
             self._compiled = None
             keras.backend.clear_session()
             gc.collect()
-            self._compiled = CompiledProgram(program, self.load(training.dataset, training.train_size))
+            dataset = self.load(training.dataset, training.train_size)
+            self._compiled = CompiledProgram(program, dataset, self._report)
             build_seconds = time.perf_counter() - started
         return self._compiled.train(training, build_seconds)
 
@@ -178,9 +177,17 @@ class CompiledProgram:
         What is built in.
     dataset : Dataset
         Its cuts stay on the device.
+    report : callable
+        Is told of each epoch.
     """
 
-    def __init__(self, program: Program, dataset: datasets.Dataset) -> None:
+    def __init__(
+        self,
+        program: Program,
+        dataset: datasets.Dataset,
+        report: Callable[[Report], None] = lambda _: None,
+    ) -> None:
+        self.report = report
         self.program = program
         self.dataset = dataset
         self.rates = Rates(dropping=program.dropping)
@@ -324,7 +331,6 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Record the epoch, and stop where the training has diverged."""
-        del epoch
         logs = logs or {}
         compiled = self.compiled
         validation = compiled.evaluate(self._validation, compiled.dataset.validation.y)
@@ -336,6 +342,7 @@ class Progress(keras.callbacks.Callback):
             validation_loss=validation[0],
             validation_accuracy=validation[1],
         )
+        compiled.report(EpochDone(trainings=1, epoch=epoch + 1, epochs=self.training.epochs))
         if self.curve.diverged:
             compiled.model.stop_training = True
         elif scored and self.training.checkpoint == "best":

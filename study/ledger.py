@@ -1,7 +1,8 @@
 """The ledger: what a sweep knows. Append-only JSON lines, one checksum each; all else can be rebuilt from it.
 
 Two files lie side by side. `ledger.jsonl` opens with a header (schema, environment), then holds the
-question and one line per training; `curves.jsonl` holds the learning curves. A line is
+question and one line per training, and a line where packs had to become smaller; `curves.jsonl` holds the
+learning curves. A line is
 `<crc32 of the JSON, 8 hex digits> <canonical JSON>`. A training is recorded when its ledger line is
 on disk; its curve is written before.
 
@@ -13,7 +14,7 @@ else is damage, and an error. Duplicate lines do no harm: the first one counts.
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from json import JSONDecodeError, loads
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any, Self
 from study.environment import compatible
 from study.errors import InputError
 from study.question import Question
+from study.reports import Split
 from study.training import Configuration, Training, TrainingResult, canonical_json
 
 SCHEMA = "mishstudy-ledger/1"
@@ -63,11 +65,14 @@ class Record:
         Environments that contributed results, in order, without repetition.
     entries : tuple of Entry
         In the order of recording.
+    sizes : dict of str to int
+        Places for blocks of a pack, by its shape, where memory ran out with more.
     """
 
     question: Question
     fingerprints: tuple[Mapping[str, Any], ...]
     entries: tuple[Entry, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def mixed(self) -> bool:
@@ -168,6 +173,7 @@ def read(path: Path, *, curves: bool = True) -> Record:
     fingerprints: list[Mapping[str, Any]] = []
     configurations: dict[int, Configuration] = {}
     entries: dict[str, Entry] = {}
+    sizes: dict[str, int] = {}
     for line, _ in _lines(path):
         kind = line["kind"]
         if kind == "header":
@@ -182,6 +188,8 @@ def read(path: Path, *, curves: bool = True) -> Record:
             question = Question.from_json(line["question"])
         elif kind == "configuration":
             configurations[line["index"]] = Configuration(index=line["index"], levels=line["levels"])
+        elif kind == "split":
+            sizes[line["shape"]] = line["blocks"]
         else:
             training = Training.from_json(line["training"])
             digest = line["result"]["digest"]
@@ -194,7 +202,9 @@ def read(path: Path, *, curves: bool = True) -> Record:
                 )
     if question is None:
         raise InputError(f"the ledger {path} holds no question; delete it and run `mishstudy sweep` again.")
-    return Record(question=question, fingerprints=tuple(fingerprints), entries=tuple(entries.values()))
+    return Record(
+        question=question, fingerprints=tuple(fingerprints), entries=tuple(entries.values()), sizes=sizes
+    )
 
 
 def create(path: Path, fingerprint: Mapping[str, Any], started: str, question: Question) -> None:
@@ -238,6 +248,10 @@ class Ledger:
     def question(self, question: Question) -> None:
         """Write the question; the newest one in a ledger counts."""
         self._write({"kind": "question", "question": question.to_json()})
+
+    def split(self, split: Split) -> None:
+        """Write that the packs of one shape are smaller from here on."""
+        self._write({"kind": "split", **asdict(split)})
 
     def append(self, entry: Entry) -> None:
         """Record one training: on disk when this returns."""

@@ -155,10 +155,10 @@ class MlflowSweep:
         self._client.set_terminated(run_id, "FAILED" if run.failed else "FINISHED", end)
         self._children[run.key] = _Held(run_id, run.content)
 
-    def log_progress(self, done: int, planned: int, failed: int) -> None:
-        """Write the numbers of trainings to the parent run; `done` is the step."""
+    def log_progress(self, done: int, planned: int, failed: int, epochs: int) -> None:
+        """Write the numbers of trainings and of epochs to the parent run; `done` is the step."""
         numbers = {"trainings_done": done, "trainings_planned": planned, "trainings_failed": failed}
-        self._log_metrics(numbers, step=done)
+        self._log_metrics({**numbers, "epochs_trained": epochs}, step=done)
 
     def log_results(self, results: Results) -> None:
         """Write the results to the parent run, and their summary to the experiment's description too."""

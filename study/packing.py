@@ -3,15 +3,16 @@
 `fit` takes the trainings of one program one after another. `population` takes *packs*: a fixed number of
 blocks, each with every activation. The last places of a pack are filled with repetitions, so that every pack
 of a program has the same shape. A member's result does not depend on who the other members are, so a design
-that grows keeps the packs it has.
+that grows keeps the packs it has. It does depend, in its last digits, on how many they are: where memory
+allows fewer, that is recorded before it is used.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 from study.programs import Program, program_of
-from study.training import Training
+from study.training import Training, digest_of
 
 MEMBERS = {"cpu": 24, "gpu": 256}
 """About how many members a pack has, by kind of device; see docs/performance.md."""
@@ -92,6 +93,22 @@ class Pack:
         """How many of the trainings are lost when the process dies while it trains the pack."""
         return len(self.trainings)
 
+    @property
+    def shape(self) -> str:
+        """Identity of what is compiled for packs like this one, whatever their number of places."""
+        return digest_of([asdict(self.program), self.activations, self.optimizers, self.noisy_scores])
+
+    def in_parts(self, blocks: int) -> list[Self]:
+        """Return packs of `blocks` places for blocks that hold the same trainings in the same order."""
+        distinct = list(dict.fromkeys(self.members[: self.blocks]))
+        parts: list[Self] = []
+        for start in range(0, len(distinct), blocks):
+            chosen = distinct[start : start + blocks]
+            chosen += chosen[-1:] * (blocks - len(chosen))
+            members = (replace(block, activation=name) for name in self.activations for block in chosen)
+            parts.append(replace(self, blocks=blocks, members=tuple(members)))
+        return parts
+
 
 def groups(trainings: Sequence[Training]) -> list[Group]:
     """Group trainings by compiled program, for an engine that trains one after another.
@@ -112,7 +129,7 @@ def groups(trainings: Sequence[Training]) -> list[Group]:
     ]
 
 
-def packs(trainings: Sequence[Training], members: int) -> list[Pack]:
+def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] | None = None) -> list[Pack]:
     """Pack the trainings of a whole design.
 
     Parameters
@@ -121,6 +138,8 @@ def packs(trainings: Sequence[Training], members: int) -> list[Pack]:
         Every block with every activation, in the order of the design.
     members : int
         About how many members a pack has.
+    sizes : dict of str to int
+        Places for blocks, by `Pack.shape`, where memory allows fewer.
 
     Returns
     -------
@@ -128,7 +147,6 @@ def packs(trainings: Sequence[Training], members: int) -> list[Pack]:
         Every training is in exactly one.
     """
     activations = tuple(dict.fromkeys(training.activation for training in trainings))
-    size = max(1, members // len(activations))
     shared: dict[tuple[Program, int, bool, bool], dict[Training, None]] = {}
     for training in trainings:
         program = replace(program_of(training), activation="", optimizer="")
@@ -137,23 +155,17 @@ def packs(trainings: Sequence[Training], members: int) -> list[Pack]:
         shared.setdefault(key, {}).setdefault(replace(training, activation=""))
     found: list[Pack] = []
     for (program, epochs, best, noisy_scores), blocks in shared.items():
-        optimizers = tuple(sorted({block.optimizer for block in blocks}))
-        ordered = list(blocks)
-        for start in range(0, len(ordered), size):
-            chosen = ordered[start : start + size]
-            chosen += chosen[-1:] * (size - len(chosen))
-            found.append(
-                Pack(
-                    program=program,
-                    activations=activations,
-                    optimizers=optimizers,
-                    epochs=epochs,
-                    best=best,
-                    noisy_scores=noisy_scores,
-                    blocks=size,
-                    members=tuple(
-                        replace(block, activation=name) for name in activations for block in chosen
-                    ),
-                )
-            )
+        whole = Pack(
+            program=program,
+            activations=activations,
+            optimizers=tuple(sorted({block.optimizer for block in blocks})),
+            epochs=epochs,
+            best=best,
+            noisy_scores=noisy_scores,
+            blocks=len(blocks),
+            members=tuple(replace(block, activation=name) for name in activations for block in blocks),
+        )
+        full = whole.in_parts(max(1, members // len(activations)))
+        size = (sizes or {}).get(whole.shape)
+        found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
     return found

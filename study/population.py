@@ -11,11 +11,12 @@ where TensorFlow is not installed.
 # Keras declares no argument types; what pyright infers from its defaults is wrong.
 # pyright: reportArgumentType=false
 
+import gc
 import itertools
 import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,7 +35,9 @@ from study.engine import Engine
 from study.errors import InputError
 from study.initial_values import draw, schemes_of
 from study.layers import Rates
+from study.memory import free_bytes
 from study.packing import Pack
+from study.reports import EpochDone, Report, Split
 from study.slices import sliced
 from study.training import Status, TrainingResult, failure
 
@@ -81,7 +84,7 @@ class PopulationEngine(Engine):
 
         While one program trains, the next one is compiled.
         """
-        runs = [list(run) for _, run in itertools.groupby(groups, _shape)]
+        runs = [list(run) for _, run in itertools.groupby(groups, _compiled_alike)]
         with ThreadPoolExecutor(max_workers=1) as compiler:
             ahead = [compiler.submit(self._compile, run[0]) for run in runs[:1]]
             for run, following in itertools.zip_longest(runs, runs[1:]):
@@ -94,10 +97,20 @@ class PopulationEngine(Engine):
                     except InputError:
                         raise
                     except Exception as error:
-                        yield from (failure(each, error) for each in pack.trainings)
+                        if not _is_out_of_memory(error):
+                            yield from (failure(each, error) for each in pack.trainings)
+                        elif pack.blocks == 1:
+                            yield from (failure(each, error, Status.OOM) for each in pack.trainings)
+                        else:
+                            self._report(Split(shape=pack.shape, blocks=pack.blocks // 2))
+                            return
+                # Keras' networks hold themselves, and with them their arrays on the device.
+                del compiled
+                gc.collect()
 
     def _compile(self, pack: Pack) -> "CompiledPopulation":
-        return CompiledPopulation(pack, self.load(pack.program.dataset, pack.program.train_size))
+        dataset = self.load(pack.program.dataset, pack.program.train_size)
+        return CompiledPopulation(pack, dataset, self._report)
 
 
 class CompiledPopulation:
@@ -108,11 +121,19 @@ class CompiledPopulation:
     pack : Pack
         Any of those packs.
     dataset : Dataset
-        Its cuts stay on the device.
+        Its training cut stays on the device.
+    report : callable
+        Is told of each epoch.
     """
 
-    def __init__(self, pack: Pack, dataset: datasets.Dataset) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        dataset: datasets.Dataset,
+        report: Callable[[Report], None] = lambda _: None,
+    ) -> None:
         started = time.perf_counter()
+        self._report = report
         self.dataset = dataset
         self.program = program = pack.program
         self._repeats = len(pack.activations)
@@ -131,20 +152,20 @@ class CompiledPopulation:
             optimizer.build(self._trainable)
         self._starts = [[np.asarray(v) for v in optimizer.variables] for optimizer in self._optimizers]
         self._steps = len(dataset.train.x) // program.batch_size
-        self._x = jnp.asarray(dataset.train.x)
-        self._y = jnp.asarray(dataset.train.y)
+        self._data = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
         # One size of chunk serves all cuts, so that scoring is compiled once.
         largest = max(len(dataset.validation.x), len(dataset.test.x), _SMALLEST_CHUNK)
         self._chunk = min(_LARGEST_CHUNK, largest)
         state, fixed = self._begin(pack)
         epoch = jax.jit(self._run_epoch, donate_argnums=0)
-        self._epoch = epoch.lower(state, fixed, *self._batches(pack, 0)).compile()
+        self._epoch = epoch.lower(state, fixed, self._data, *self._batches(pack, 0)).compile()
         weights = {name: state[name] for name in ("trainable", "other")}
-        score = jax.vmap(self._score, in_axes=(0, 0 if pack.noisy_scores else None, None, None))
         images = np.zeros((self._chunk, *card.input_shape), np.float32)
+        if pack.noisy_scores:
+            images = np.stack([images] * pack.blocks)
         labels, counted = np.zeros(self._chunk, np.int32), np.zeros(self._chunk, bool)
-        repeated = np.stack([images] * len(pack.members)) if pack.noisy_scores else images
-        self._scored = jax.jit(score).lower(weights, repeated, labels, counted).compile()
+        self._scored = jax.jit(self._run_score).lower(weights, images, labels, counted).compile()
+        self._weights_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(weights))
         self._build_seconds = time.perf_counter() - started
 
     # What happens on the device: pure functions of arrays.
@@ -165,10 +186,12 @@ class CompiledPopulation:
         new = [old if value is None else value for old, value in zip(other, new, strict=True)]
         return logits, sum(penalties, jnp.float32(0.0)), new
 
-    def _batch(self, rows: Any, coefficient: Any, keys: Any, noise: Any, step: Any) -> tuple[Any, Any]:
+    def _batch(
+        self, data: Any, rows: Any, coefficient: Any, keys: Any, noise: Any, step: Any
+    ) -> tuple[Any, Any]:
         """Return inputs and one-hot targets of a block."""
-        x = self._x[rows]
-        y = jax.nn.one_hot(self._y[rows], self.dataset.card.classes)
+        x = data[0][rows]
+        y = jax.nn.one_hot(data[1][rows], self.dataset.card.classes)
         x = batches.augment(x, self.program.augmentation, keys["augmentation"], step, ops)
         if self.program.noisy:
             x = batches.add_noise(x, noise, keys["noise"], step, ops)
@@ -198,7 +221,9 @@ class CompiledPopulation:
         new_state = {"trainable": trainable, "other": other, "slots": slots, "first_loss": first}
         return new_state, (loss, hits)
 
-    def _run_epoch(self, state: State, fixed: State, order: Any, coefficients: Any) -> tuple[State, State]:
+    def _run_epoch(
+        self, state: State, fixed: State, data: Any, order: Any, coefficients: Any
+    ) -> tuple[State, State]:
         """Run one epoch of all members; return where they are and what was seen."""
         members = {name: state[name] for name in ("trainable", "other", "slots", "first_loss")}
 
@@ -206,8 +231,8 @@ class CompiledPopulation:
             carry: tuple[State, Any], batch: tuple[Any, Any]
         ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
             members, step = carry
-            prepare = jax.vmap(self._batch, in_axes=(0, 0, 0, 0, None))
-            x, y = prepare(*batch, fixed["keys"], fixed["noise"], step)
+            prepare = jax.vmap(self._batch, in_axes=(None, 0, 0, 0, 0, None))
+            x, y = prepare(data, *batch, fixed["keys"], fixed["noise"], step)
             x, y = (jnp.concatenate([array] * self._repeats) for array in (x, y))
             per_member = {"rates": fixed["rates"], "optimizer": fixed["optimizer"]}
             train = jax.vmap(self._step, in_axes=(0, 0, 0, 0, None))
@@ -235,7 +260,25 @@ class CompiledPopulation:
         hits = (jnp.argmax(logits, axis=1) == y) & counted
         return jnp.sum(jnp.where(counted, losses, 0.0)), jnp.sum(hits)
 
+    def _run_score(self, weights: State, images: Any, labels: Any, counted: Any) -> tuple[Any, Any]:
+        """Score all members on a chunk, which has a first axis for blocks where the scores are noisy."""
+        noisy = images.ndim > 4
+        if noisy:
+            images = jnp.concatenate([images] * self._repeats)
+        score = jax.vmap(self._score, in_axes=(0, 0 if noisy else None, None, None))
+        return score(weights, images, labels, counted)
+
     # What happens on the host.
+
+    def _needed_bytes(self, pack: Pack) -> int:
+        """Return what training a pack takes beside the data set, by the compiler's account; 0 for none."""
+        epoch, score = self._epoch.memory_analysis(), self._scored.memory_analysis()
+        if epoch is None or score is None:
+            return 0
+        arguments = epoch.argument_size_in_bytes - sum(array.nbytes for array in self._data)
+        outputs = epoch.output_size_in_bytes - epoch.alias_size_in_bytes
+        kept = self._weights_bytes if pack.best else 0
+        return arguments + outputs + max(epoch.temp_size_in_bytes, score.temp_size_in_bytes) + kept
 
     def _begin(self, pack: Pack) -> tuple[State, State]:
         """Return what a pack starts from, and what stays fixed while it is trained."""
@@ -274,7 +317,9 @@ class CompiledPopulation:
         }
         return state, fixed
 
-    def _batches(self, pack: Pack, epoch: int) -> tuple[jax.Array, jax.Array]:
+    def _batches(
+        self, pack: Pack, epoch: int, mixing: np.ndarray | None = None
+    ) -> tuple[jax.Array, jax.Array]:
         """Return rows and mixing coefficients of an epoch: (steps, blocks, batch), (steps, blocks)."""
         blocks = pack.members[: pack.blocks]
         size, examples = self.program.batch_size, len(self.dataset.train.x)
@@ -283,35 +328,41 @@ class CompiledPopulation:
             for block in dict.fromkeys(blocks)
         }
         order = np.stack([orders[block] for block in blocks], axis=1)
-        mixing = np.ones((self._steps, len(blocks)), np.float32)
-        if self.program.mixed:
-            first = epoch * self._steps
-            for i, block in enumerate(blocks):
-                whole = batches.mixing_coefficients(block, pack.epochs * self._steps)
-                mixing[:, i] = whole[first : first + self._steps]
-        return jnp.asarray(order), jnp.asarray(mixing)
+        if mixing is None:
+            coefficients = np.ones((self._steps, len(blocks)), np.float32)
+        else:
+            coefficients = mixing[epoch * self._steps : (epoch + 1) * self._steps]
+        return jnp.asarray(order), jnp.asarray(coefficients)
+
+    def _mixing(self, pack: Pack) -> np.ndarray | None:
+        """Return the mixing coefficients of all steps, (steps of all epochs, blocks); None without any."""
+        if not self.program.mixed:
+            return None
+        blocks, steps = pack.members[: pack.blocks], pack.epochs * self._steps
+        drawn = {block: batches.mixing_coefficients(block, steps) for block in dict.fromkeys(blocks)}
+        return np.stack([drawn[block] for block in blocks], axis=1)
 
     def _images(self, pack: Pack, name: str) -> np.ndarray:
-        """Return the images of a cut, with a first axis for members where each block has its own noise."""
+        """Return the images of a cut, with a first axis for blocks where each has its own noise."""
         cut: datasets.Cut = getattr(self.dataset, name)
         if not pack.noisy_scores:
             return cut.x
         if name == "train":
-            return np.broadcast_to(cut.x, (len(pack.members), *cut.x.shape))
+            return np.broadcast_to(cut.x, (pack.blocks, *cut.x.shape))
         number = ("validation", "test").index(name)
         blocks = pack.members[: pack.blocks]
         copies = {block: batches.noisy_copy(cut.x, block, number) for block in dict.fromkeys(blocks)}
-        return np.stack([copies[block] for block in blocks] * self._repeats)
+        return np.stack([copies[block] for block in blocks])
 
     def _evaluate(self, weights: State, images: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean cross-entropy (nats) and accuracy (points), float64, each of shape (members,)."""
-        per_member = images.ndim > 4
+        noisy = images.ndim > 4
         sums: list[tuple[np.ndarray, np.ndarray]] = []
         for start in range(0, len(y), self._chunk):
             part = slice(start, start + self._chunk)
             missing = self._chunk - len(y[part])
-            filling = [(0, 0)] * per_member + [(0, missing)] + [(0, 0)] * 3
-            x = np.pad(images[:, part] if per_member else images[part], filling)
+            filling = [(0, 0)] * noisy + [(0, missing)] + [(0, 0)] * 3
+            x = np.pad(images[:, part] if noisy else images[part], filling)
             labels, counted = np.pad(y[part], (0, missing)), np.arange(self._chunk) < len(y[part])
             loss, hits = self._scored(weights, x, labels, counted)
             sums.append((np.asarray(loss, np.float64), np.asarray(hits, np.float64)))
@@ -319,16 +370,26 @@ class CompiledPopulation:
         return losses / len(y), 100.0 * hits / len(y)
 
     def train(self, pack: Pack) -> Iterator[TrainingResult]:
-        """Train a pack and score the checkpoint of each member."""
+        """Train a pack and score the checkpoint of each member.
+
+        Raises
+        ------
+        MemoryError
+            If the pack needs more than there is; nothing was trained then.
+        """
         started = time.perf_counter()
+        needed, free = self._needed_bytes(pack), _free_device_bytes()
+        if needed > free:
+            raise MemoryError(f"needs {needed / 2**20:,.0f} MiB, and {free / 2**20:,.0f} MiB are free")
         build_seconds, self._build_seconds = self._build_seconds, 0.0
         state, fixed = self._begin(pack)
+        mixing = self._mixing(pack)
         card, validation = self.dataset.card, self.dataset.validation
         images = self._images(pack, "validation")
         curves = [Curve(each, card.classes, len(validation.x)) for each in pack.members]
         best = None
         for epoch in range(pack.epochs):
-            state, seen = self._epoch(state, fixed, *self._batches(pack, epoch))
+            state, seen = self._epoch(state, fixed, self._data, *self._batches(pack, epoch, mixing))
             weights = {name: state[name] for name in ("trainable", "other")}
             losses, accuracies = self._evaluate(weights, images, validation.y)
             seen = {name: np.asarray(values, np.float64) for name, values in seen.items()}
@@ -345,6 +406,7 @@ class CompiledPopulation:
                 for i, curve in enumerate(curves)
             ]
             best = _kept(best or weights, weights, np.asarray(scored)) if pack.best else weights
+            self._report(EpochDone(trainings=len(pack.trainings), epoch=epoch + 1, epochs=pack.epochs))
             if all(curve.diverged for curve in curves):
                 break
         seconds = (time.perf_counter() - started) / len(pack.trainings)
@@ -367,7 +429,7 @@ class CompiledPopulation:
                 seconds=seconds,
                 build_seconds=build_seconds if number == 0 else 0.0,
                 examples_per_second=examples / seconds,
-                peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                peak_memory_mib=_peak_memory_mib(),
             )
 
 
@@ -377,5 +439,27 @@ def _kept(best: State, new: State, mask: Any) -> State:
     return jax.tree.map(lambda b, n: jnp.where(mask.reshape(-1, *[1] * (n.ndim - 1)), n, b), best, new)
 
 
-def _shape(pack: Pack) -> tuple[Any, ...]:
-    return pack.program, pack.activations, pack.optimizers, pack.noisy_scores, pack.blocks
+def _compiled_alike(pack: Pack) -> tuple[str, int]:
+    return pack.shape, pack.blocks
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out; XLA says so in words, with one error class for everything."""
+    words = ("RESOURCE_EXHAUSTED", "Out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, jax.errors.JaxRuntimeError) and any(word in str(error) for word in words)
+    )
+
+
+def _free_device_bytes() -> int:
+    """Return the free memory of the device that trains."""
+    stats = jax.devices()[0].memory_stats()
+    return stats["bytes_limit"] - stats["bytes_in_use"] if stats else free_bytes()
+
+
+def _peak_memory_mib() -> float:
+    """Return the process's peak resident memory, or the peak memory of a device with its own."""
+    stats = jax.devices()[0].memory_stats()
+    if stats:
+        return stats["peak_bytes_in_use"] / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

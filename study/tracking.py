@@ -126,7 +126,7 @@ class Tracker:
         self._refused: list[str] = []
         self._problem = ""
         self._finished = False
-        self._progress = (0, 0, 0)
+        self._progress = (0, 0, 0, 0)
         self._progress_queued = False
         self._jobs.put(lambda _: None)  # connects: the dashboard shows a sweep that has only begun
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
@@ -156,9 +156,12 @@ class Tracker:
             self._submitted += 1
             self._jobs.put(partial(self._write_child, run))
 
-    def progress(self, done: int, planned: int, failed: int) -> None:
-        """Take the numbers of trainings; the newest ones are written, others may be skipped."""
-        self._progress = (done, planned, failed)
+    def progress(self, done: int, planned: int, failed: int, epochs: int = 0) -> None:
+        """Take the numbers of trainings, and of epochs that the engine trained since it was started.
+
+        The newest ones are written, others may be skipped.
+        """
+        self._progress = (done, planned, failed, epochs)
         if not self._progress_queued:
             self._progress_queued = True
             self._jobs.put(self._write_progress)

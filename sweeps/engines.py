@@ -1,6 +1,6 @@
 """Which engine trains a sweep, by a shipped lookup, and what it takes together."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from study.errors import InputError
@@ -60,7 +60,11 @@ def choose(asked: str, spec: SweepSpec) -> tuple[str, str]:
 
 
 def grouped(
-    engine: str, kind: str, trainings: Sequence[Training], done: Collection[str]
+    engine: str,
+    kind: str,
+    trainings: Sequence[Training],
+    done: Collection[str],
+    sizes: Mapping[str, int] | None = None,
 ) -> list[Group | Pack]:
     """Return what an engine takes together, without what is done.
 
@@ -74,8 +78,10 @@ def grouped(
         The whole design: the groups do not depend on what is done.
     done : collection of str
         Digests of recorded trainings.
+    sizes : dict of str to int
+        Packs that memory made smaller, as `study.ledger.Record.sizes`.
     """
     whole: list[Group | Pack] = (
-        [*packs(trainings, MEMBERS[kind])] if engine == "population" else [*groups(trainings)]
+        [*packs(trainings, MEMBERS[kind], sizes)] if engine == "population" else [*groups(trainings)]
     )
     return [left for group in whole if (left := group.without(done)) is not None]

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -18,10 +18,14 @@ from typing import Any
 
 from study.errors import InputError, RunError
 from study.packing import Group, Pack
+from study.reports import Report, Split
 from study.training import Status, Training, TrainingResult
 
 ENGINES = {"fit": ("study.fit", "FitEngine"), "population": ("study.population", "PopulationEngine")}
 """Engine name to its module, which holds `configure` and `JIT_COMPILE`, and its class there."""
+
+_COMPILED_BYTES = 2**30
+"""Compiled programs beyond this are dropped, those that were used longest ago first."""
 
 ATTEMPTS = 2
 """How often a training may take its process down before that is its result."""
@@ -64,6 +68,10 @@ class ChildExecutor:
         Folder put first on the child's import path: where a user's own modules lie.
     log : Path
         File that takes what the child's libraries print.
+    report : callable
+        Is told what the engine reports; the child goes on with smaller packs after it has returned.
+    compiled : Path or None
+        Folder in which compiled programs are kept from one process to the next.
     """
 
     def __init__(
@@ -76,7 +84,11 @@ class ChildExecutor:
         data: Path | None,
         import_from: Path,
         log: Path,
+        report: Callable[[Report], None] = lambda _: None,
+        compiled: Path | None = None,
     ) -> None:
+        self._report = report
+        self._compiled = compiled
         self._arguments = (engine, threads, dataset, train_size, data, import_from, log)
         self._threads = threads
         self._process: Any = None
@@ -94,7 +106,7 @@ class ChildExecutor:
         """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        with _environment(self._threads):
+        with _environment(self._threads, self._compiled):
             self._process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True)
             self._process.start()
         theirs.close()
@@ -134,15 +146,20 @@ class ChildExecutor:
                 # died of a later one.
                 sent = remaining[:1] if attempts else remaining
                 self._send("train", sent)
-                while isinstance(answer := self._receive(), TrainingResult):
-                    attempts = 0
-                    if answer.digest not in done:
-                        done.add(answer.digest)
-                        yield answer
-                if answer is not None:
-                    remaining, attempts = remaining[len(sent) :], 0
-                    continue
+                while isinstance(answer := self._receive(), TrainingResult | Report):
+                    if isinstance(answer, TrainingResult):
+                        attempts = 0
+                        if answer.digest not in done:
+                            done.add(answer.digest)
+                            yield answer
+                        continue
+                    self._report(answer)
+                    if isinstance(answer, Split):
+                        remaining = _smaller(remaining, answer)
                 remaining = _left(remaining, done)
+                if answer is not None:
+                    attempts = 0
+                    continue
                 attempts += 1
                 if attempts == ATTEMPTS:
                     attempts = 0
@@ -203,8 +220,19 @@ def _left(groups: Sequence[Group | Pack], done: set[str]) -> list[Group | Pack]:
     return [left for group in groups if (left := group.without(done)) is not None]
 
 
+def _smaller(groups: Sequence[Group | Pack], split: Split) -> list[Group | Pack]:
+    """Return the groups with the packs of one shape in parts."""
+    found: list[Group | Pack] = []
+    for group in groups:
+        if isinstance(group, Pack) and group.shape == split.shape and group.blocks > split.blocks:
+            found += group.in_parts(split.blocks)
+        else:
+            found.append(group)
+    return found
+
+
 @contextmanager
-def _environment(threads: int) -> Iterator[None]:
+def _environment(threads: int, compiled: Path | None) -> Iterator[None]:
     """Set what the child's libraries read while they load."""
     wanted = {
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -212,6 +240,12 @@ def _environment(threads: int) -> Iterator[None]:
         "OPENBLAS_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
     }
+    if compiled is not None:
+        wanted |= {
+            "JAX_COMPILATION_CACHE_DIR": str(compiled),
+            "JAX_COMPILATION_CACHE_MAX_SIZE": str(_COMPILED_BYTES),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -245,7 +279,7 @@ def _serve(
         module_name, class_name = ENGINES[engine_name]
         module = importlib.import_module(module_name)
         device = module.configure(threads)
-        engine = getattr(module, class_name)(data)
+        engine = getattr(module, class_name)(data, connection.send)
         loaded = engine.load(dataset, train_size)
         data_set = {"digest": loaded.digest, "guess": loaded.guess()}
         connection.send(Ready(device=device, jit=module.JIT_COMPILE, data=data_set))

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from study.ledger import Entry
 from study.question import Question
+from study.reports import EpochDone
 from study.training import Status
 
 _LINE_SECONDS = 10.0
@@ -60,11 +61,11 @@ class TerminalMonitor:
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[pace]}"),
+                TextColumn("{task.fields[pace]}{task.fields[epoch]}"),
             )
             self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
             self._task = self._progress.add_task(
-                "trainings", total=question.planned_trainings, completed=done, pace="starting"
+                "trainings", total=question.planned_trainings, completed=done, pace="starting", epoch=""
             )
             self._progress.start()
 
@@ -75,16 +76,20 @@ class TerminalMonitor:
         self._whole = whole
         self._failed += entry.result.status is not Status.OK
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=1, pace=self._pace())
+            self._progress.update(self._task, advance=1, pace=self._pace(), epoch="")
         elif self._due():
-            self._last_line = time.monotonic()
-            done = self._before + self._now
-            total = self._question.planned_trainings
-            self._say(f"{self._name}: {done}/{total} trainings, {self._pace()}")
+            self._line(self._pace())
+
+    def epoch(self, done: EpochDone) -> None:
+        """Show how far those are that are being trained."""
+        under_way = f"{done.trainings} under way in epoch {done.epoch}/{done.epochs}"
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, epoch=f"; {under_way}")
+        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._line(under_way)
 
     def note(self, sentence: str) -> None:
-        """Print one sentence."""
-        self.stop()
+        """Print one sentence, above the bar where there is one."""
         self._say(sentence)
 
     def stop(self) -> None:
@@ -92,6 +97,12 @@ class TerminalMonitor:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def _line(self, pace: str) -> None:
+        assert self._question is not None
+        self._last_line = time.monotonic()
+        done = self._before + self._now
+        self._say(f"{self._name}: {done}/{self._question.planned_trainings} trainings, {pace}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)

@@ -21,8 +21,9 @@ from study.packing import Group, Pack
 from study.programs import program_of
 from study.question import Question
 from study.redaction import redact
+from study.reports import EpochDone, Report, Split
 from study.tracking import Tracker
-from study.training import Configuration, Status
+from study.training import Configuration, Status, digest_of
 from study.urls import check_storage_url, check_tracking_uri
 from sweeps import design, plan
 from sweeps.costs import cost_of
@@ -48,6 +49,10 @@ class Monitor(Protocol):
 
     def trained(self, entry: Entry, whole: int) -> None:
         """Take one recorded training, and the number of configurations that have all of theirs."""
+        ...
+
+    def epoch(self, done: EpochDone) -> None:
+        """Take that trainings, which are not recorded yet, are an epoch further."""
         ...
 
     def note(self, sentence: str) -> None:
@@ -189,6 +194,7 @@ class _Driver:
         self._kind = "cpu"
         self._done = 0
         self._failed = 0
+        self._epochs = 0
 
     def train(self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int) -> None:
         """Train what is missing and record it."""
@@ -212,7 +218,9 @@ class _Driver:
 
     def _train_designed(self, planned: list[PlannedTraining], known: Sequence[Entry]) -> None:
         done = {entry.training.digest for entry in known}
-        groups = grouped(self._options.engine, self._kind, [item.training for item in planned], done)
+        sizes = self._record.sizes if self._record else {}
+        trainings = [item.training for item in planned]
+        groups = grouped(self._options.engine, self._kind, trainings, done, sizes)
         self._monitor.begin(self._question, len(known), len({group.program for group in groups}))
         expected: dict[tuple[int, str], int] = defaultdict(int)
         for item in planned:
@@ -259,7 +267,24 @@ class _Driver:
         self._done += 1
         self._failed += entry.result.status is not Status.OK
         self._tracker.training(entry, planned)
-        self._tracker.progress(self._done, self._question.planned_trainings, self._failed)
+        self._show_progress()
+
+    def _hear(self, report: Report) -> None:
+        """Take what the engine reports; a split is on disk when this returns."""
+        if isinstance(report, Split):
+            assert self._ledger is not None
+            self._ledger.split(report)
+            members = report.blocks * len(self._question.activations)
+            self._monitor.note(f"Memory did not suffice; going on with {members} trainings at once.")
+        else:
+            self._epochs += report.trainings
+            self._monitor.epoch(report)
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        assert self._tracker is not None
+        planned = self._question.planned_trainings
+        self._tracker.progress(self._done, planned, self._failed, epochs=self._epochs)
 
     def _results(
         self, wanted: Sequence[PlannedTraining], groups: Sequence[Group | Pack], *, adaptive: bool = False
@@ -304,6 +329,8 @@ class _Driver:
             data=options.data,
             import_from=options.import_from,
             log=self._home.sweep(spec.name) / "training.log",
+            report=self._hear,
+            compiled=self._home.root / "compiled" / digest_of(environment.processor()),
         )
         ready: Ready = self._executor.start()
         self._kind = "cpu" if ready.device == "cpu" else "gpu"

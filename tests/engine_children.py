@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from study.packing import Group, Pack
+from study.reports import Report
 from study.training import Training, TrainingResult
 from sweeps.engines import grouped
 from sweeps.executors import ChildExecutor
@@ -39,7 +40,7 @@ def net(input_shape, classes, activation, width, dropout=0.0):
 
 
 class Child:
-    """The training process of one engine, with one thread.
+    """The training process of one engine, with one thread; `reports` holds what it reported.
 
     Parameters
     ----------
@@ -52,9 +53,10 @@ class Child:
     def __init__(self, engine: str, folder: Path) -> None:
         (folder / "own_parts.py").write_text(OWN)
         self.engine = engine
+        self.reports: list[Report] = []
         self.executor = ChildExecutor(
-            engine=engine, threads=1, dataset="digits", train_size=None, data=None,
-            import_from=folder, log=folder / f"{engine}.log",
+            engine=engine, threads=1, dataset="digits", train_size=None, data=None, import_from=folder,
+            log=folder / f"{engine}.log", report=self.reports.append, compiled=folder / "compiled",
         )  # fmt: skip
         self.executor.start()
 

@@ -11,6 +11,7 @@ from small_specs import OWN, TUNED, edited
 
 from study.errors import InputError
 from study.optimizers import OPTIMIZERS
+from study.reports import EpochDone
 from study.training import Status, Training
 from sweeps import engines
 from sweeps.executors import ENGINES
@@ -41,6 +42,16 @@ def test_learns_digits(engine: Child, training: Training) -> None:
     assert result.build_seconds > 0
     assert result.examples_per_second > 0
     assert result.peak_memory_mib > 100
+
+
+def test_each_epoch_is_reported(engine: Child, training: Training) -> None:
+    blocks = [replace(training, replicate=i) for i in range(2)]
+    groups = engines.grouped(engine.engine, "cpu", design(blocks, ("mish", "relu")), ())
+    engine.reports.clear()
+    engine.results(groups)
+    side_by_side = 4 if engine.engine == "population" else 1
+    expected = [EpochDone(trainings=side_by_side, epoch=i + 1, epochs=3) for i in range(3)]
+    assert engine.reports == expected * (4 // side_by_side)
 
 
 def test_results_come_in_the_order_of_the_groups(engine: Child, training: Training) -> None:

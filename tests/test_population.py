@@ -4,6 +4,8 @@ import itertools
 import os
 import pickle
 import random
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from study.activations import ACTIVATIONS, canonical
 from study.initializers import INITIALIZERS
 from study.optimizers import OPTIMIZERS
 from study.packing import Pack, packs
+from study.reports import Report, Split
 from study.training import Status, Training, TrainingResult
 
 PARITY = 1e-5
@@ -100,16 +103,26 @@ def both(child_of: Callable[[str], Child]) -> Callable[[Sequence[Training]], Non
 
 
 def assert_equal(training: Training, reference: TrainingResult, fast: TrainingResult) -> None:
-    """Compare two results up to the order of floating-point sums: losses, and accuracies by the image."""
+    """Compare two results up to the order of floating-point sums: losses, and accuracies by the image.
+
+    NOTE: the gradient of a bias before batch normalization is rounding error alone, of which most optimizers
+    make whole steps. While it is trained the network does not see such a bias; when it is scored the moving
+    averages lag a little behind it.
+    """
     told = f"{training}\n{reference}\n{fast}"
+    scores = 1e-3 if training.batch_normalization else 3 * PARITY
     assert (reference.status, reference.reason) == (fast.status, fast.reason), told
     assert reference.checkpoint_epoch == fast.checkpoint_epoch, told
     numbers = [(name, reference.curve[name], fast.curve[name]) for name in reference.curve]
     numbers += [(name, (reference.metrics[name],), (fast.metrics[name],)) for name in reference.metrics]
     assert {name for name, _, _ in numbers} == {*fast.curve, *fast.metrics}, told
     for name, expected, found in numbers:
-        tolerance = {"rtol": PARITY} if name.endswith("loss") else {"atol": 100 / 256, "rtol": 0}
-        np.testing.assert_allclose(found, expected, **tolerance, err_msg=f"{name} {told}")
+        if name.endswith("accuracy"):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=100 / 256, err_msg=f"{name} {told}")
+        else:
+            steps = len(expected) > 1 and name == "train_loss"
+            tolerance = PARITY if steps else scores
+            np.testing.assert_allclose(found, expected, rtol=tolerance, err_msg=f"{name} {told}")
 
 
 def test_loss_per_step_equals_that_of_the_reference(
@@ -167,7 +180,9 @@ def test_every_optimizer_in_every_program_equals_the_reference(
 # What goes on inside the engine: functions that run in a process of their own, for which JAX is set up.
 
 
-def _set_up(engine: str, threads: int) -> None:
+def _set_up(engine: str, threads: int, compiled: Path) -> None:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     if engine == "population":
         from study import population
 
@@ -178,10 +193,15 @@ def _set_up(engine: str, threads: int) -> None:
         fit.configure(threads)
 
 
+def process_with(engine: str, compiled: Path) -> ProcessPoolExecutor:
+    """Return a process that holds an engine's framework; functions of this file run in it."""
+    return ProcessPoolExecutor(1, get_context("spawn"), _set_up, (engine, 1, compiled))
+
+
 @pytest.fixture(scope="module")
-def inside() -> Iterator[ProcessPoolExecutor]:
-    """Return a process that holds JAX; functions of this file run in it."""
-    with ProcessPoolExecutor(1, get_context("spawn"), _set_up, ("population", 1)) as pool:
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPoolExecutor]:
+    """Return a process that holds JAX."""
+    with process_with("population", tmp_path_factory.mktemp("compiled")) as pool:
         yield pool
 
 
@@ -339,6 +359,28 @@ def test_a_program_is_compiled_once_for_all_packs_of_its_shape(
     assert traces in {(1, 1, 0), (1, 1, 1)}
 
 
+def _train_counting(work: Sequence[Pack]) -> tuple[list[list[TrainingResult]], int, int]:
+    """Return the results of each pack, and how many programs were found compiled and how many were not."""
+    import jax
+
+    events: list[str] = []
+    jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
+    results = _train(work)
+    hits, misses = (events.count(f"/jax/compilation_cache/cache_{each}") for each in ("hits", "misses"))
+    return results, hits, misses
+
+
+def test_another_process_finds_the_programs_compiled_and_gives_the_same(
+    blocks: list[Training], tmp_path: Path
+) -> None:
+    with process_with("population", tmp_path) as first, process_with("population", tmp_path) as second:
+        cold, _, compiled = first.submit(_train_counting, [packed(blocks)]).result()
+        warm, found, compiled_again = second.submit(_train_counting, [packed(blocks)]).result()
+    assert compiled >= 2
+    assert (found, compiled_again) == (compiled, 0)
+    assert warm == cold
+
+
 WITHOUT_TENSORFLOW = """
 import pickle, sys
 from importlib.abc import MetaPathFinder
@@ -395,7 +437,7 @@ def _states(training: Training, steps: int) -> tuple[list[State], list[float]]:
     for step in range(steps):
         arrays = {"trainable": state["trainable"], "other": state["other"], "slots": state["slots"][0]}
         states.append({name: [np.array(each[0]) for each in values] for name, values in arrays.items()})
-        state, seen = compiled._epoch(state, fixed, *compiled._batches(pack, step))
+        state, seen = compiled._epoch(state, fixed, compiled._data, *compiled._batches(pack, step))
         losses.append(float(jax.device_get(seen["loss"])[0]))
     return states, losses
 
@@ -440,9 +482,9 @@ def _reference_steps(training: Training, states: list[State]) -> tuple[list[floa
 
 
 @pytest.fixture(scope="module")
-def reference() -> Iterator[ProcessPoolExecutor]:
-    """Return a process that holds TensorFlow; functions of this file run in it."""
-    with ProcessPoolExecutor(1, get_context("spawn"), _set_up, ("fit", 1)) as pool:
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPoolExecutor]:
+    """Return a process that holds TensorFlow."""
+    with process_with("fit", tmp_path_factory.mktemp("compiled")) as pool:
         yield pool
 
 
@@ -489,3 +531,66 @@ def test_deep_networks_have_equal_distributions_over_seeds(
     assert stats.ttest_rel(fast, reference).pvalue > 0.001
     assert stats.ks_2samp(fast, reference).pvalue > 0.001
     assert 0.5 < np.std(fast) / np.std(reference) < 2.0
+
+
+# Memory: what the compiler says a pack needs, what is free, and what happens where that is wrong.
+
+
+@pytest.fixture
+def large(training: Training) -> list[Training]:
+    """Return eight blocks of which 24 members need some 400 MB, in arrays that are given back when freed."""
+    shared = replace(
+        training, epochs=1, batch_size=64, architecture_arguments=(("depth", 3), ("width", 1000))
+    )
+    return [replace(shared, replicate=i) for i in range(8)]
+
+
+def _train_in_little_memory(
+    work: Sequence[Pack], room: int, *, checked: bool
+) -> tuple[list[TrainingResult], list[Report]]:
+    """Return what is trained, and reported, when `room` bytes are left once the first pack is trained.
+
+    The limit is the real one of the process. Without `checked` the engine believes that there is enough, as
+    where another process takes the memory meanwhile, and the allocation itself fails.
+    """
+    from study import population
+
+    reports: list[Report] = []
+    honest = population._free_device_bytes
+    results = population.PopulationEngine(None, reports.append).train(work)
+    found = [timeless(next(results)) for _ in work[0].trainings]
+    if not checked:
+        population._free_device_bytes = lambda: 2**63
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, before[1]))
+    try:
+        found += map(timeless, results)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        population._free_device_bytes = honest
+    return found, [report for report in reports if isinstance(report, Split)]
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_pack_that_does_not_fit_asks_for_smaller_ones(
+    inside: ProcessPoolExecutor, large: list[Training], checked: bool
+) -> None:
+    (pack,) = packs(design(large, THREE), 24)
+    results, reports = inside.submit(_train_in_little_memory, [pack, pack], 2**20, checked=checked).result()
+    assert [result.digest for result in results] == [each.digest for each in pack.trainings]
+    assert {result.status for result in results} == {Status.OK}
+    assert reports == [Split(shape=pack.shape, blocks=4)]
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_block_that_does_not_fit_is_out_of_memory(
+    inside: ProcessPoolExecutor, large: list[Training], checked: bool
+) -> None:
+    wide = replace(large[0], architecture_arguments=(("depth", 3), ("width", 2000)))
+    (pack,) = packs(design([wide], THREE), 3)
+    results, reports = inside.submit(_train_in_little_memory, [pack, pack], 2**20, checked=checked).result()
+    assert [result.status for result in results] == [Status.OK] * 3 + [Status.OOM] * 3
+    words = "MiB are free" if checked else "(Out of memory allocating|Unable to allocate)"
+    assert all(re.search(words, result.reason) for result in results[3:])
+    assert not reports
