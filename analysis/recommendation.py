@@ -49,22 +49,23 @@ def recommend(
     for comparison in comparisons:
         by_parameter.setdefault(comparison.parameter, []).append(comparison)
     headline = {row.rival: row for row in by_parameter.get(None, [])}
-    gate_of = {(gate.parameter, gate.rival): gate for gate in gates}
+    gate_of: dict[tuple[str | None, str], Gate] = {(gate.parameter, gate.rival): gate for gate in gates}
     threshold_of = {(found.parameter, found.rival): found for found in thresholds}
     factors = {factor.name: factor for factor in question.conditions}
     sides: list[str | None] = [None, *(question.rivals if len(question.rivals) > 1 else ())]
     summaries: list[FactorSummary] = []
     for parameter, rows in by_parameter.items():
-        findings: dict[str, Findings] = {}
-        if parameter is not None:
-            for rival in question.rivals:
-                findings[rival] = Findings(
-                    factors[parameter],
-                    tuple(row for row in rows if row.rival == rival),
-                    headline[rival],
-                    gate_of.get((parameter, rival)),
-                    threshold_of.get((parameter, rival)),
-                )
+        findings = {
+            rival: Findings(
+                factors[gate.parameter],
+                tuple(row for row in rows if row.rival == rival),
+                headline[rival],
+                gate,
+                threshold_of.get((gate.parameter, rival)),
+            )
+            for rival in question.rivals
+            if (gate := gate_of.get((parameter, rival))) is not None
+        }
         for side in sides:
             own = [row for row in rows if side is None or row.rival == side]
             plain = level_summary(own, side, question, provisional=provisional)
@@ -82,8 +83,8 @@ def _stated(
     provisional: bool,
 ) -> FactorSummary:
     """Return the summary of one parameter with statements in the place of the levels they replace."""
-    gates = [found.gate for found in findings.values() if found.gate is not None]
-    tested = [gate.p_adjusted for gate in gates if gate.p_adjusted is not None]
+    adjusted = [found.gate.p_adjusted for found in findings.values()]
+    tested = [p for p in adjusted if p is not None]
     if not tested:
         return plain
     matters = f"{'yes' if min(tested) <= ALPHA else 'no sign'} (p {p_text(min(tested))})"
@@ -97,7 +98,7 @@ def _stated(
         everyone = len(rivals) == len(findings)
         names = joined(rivals)
         if one.wins:
-            wins.append(one.wins if everyone else f"over {names}: {one.wins}")
+            wins.append(one.wins if everyone else f"{one.link} {names}: {one.wins}")
         if one.elsewhere:
             elsewhere.append(one.elsewhere.replace(RIVAL, names))
         sentences.append(

@@ -7,6 +7,7 @@ gate that passed and a curve that crosses, and no winning side whose own interva
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from analysis.compare import Comparison, Verdict
 from analysis.gates import Gate
@@ -45,8 +46,8 @@ class Findings:
         Its levels.
     headline : Comparison
         The overall row of the rival.
-    gate : Gate or None
-        None where it was not asked.
+    gate : Gate
+        Of factor and rival.
     threshold : Threshold or None
         None where there is no place for one.
     """
@@ -54,7 +55,7 @@ class Findings:
     factor: Factor
     rows: tuple[Comparison, ...]
     headline: Comparison
-    gate: Gate | None
+    gate: Gate
     threshold: Threshold | None
 
     def levels(self, verdict: Verdict) -> list[str]:
@@ -72,11 +73,14 @@ class Statement:
         Cells of the row, empty where there is nothing to say.
     sentence : str
         The same as advice.
+    link : {"over", "against"}
+        What stands before the rivals in the first cell, where they must be named.
     """
 
     wins: str
     elsewhere: str
     sentence: str
+    link: Literal["over", "against"] = "over"
 
 
 def statements(findings: Sequence[Findings], question: Question) -> list[tuple[Statement, list[str]]]:
@@ -101,7 +105,7 @@ def statements(findings: Sequence[Findings], question: Question) -> list[tuple[S
 
 def _kind(found: Findings, question: Question) -> Hashable | None:
     """Return what rivals must share to be put in one statement, or the statement itself."""
-    if found.gate is None or found.gate.p_adjusted is None:
+    if found.gate.p_adjusted is None:
         return None
     if not found.gate.matters:
         return _without_sign(found, question)
@@ -155,6 +159,7 @@ def _open(group: Sequence[Findings], question: Question) -> Statement:
         "",
         f"There is no sign that {group[0].factor.name} matters, and not enough evidence against "
         f"{RIVAL}{more}.",
+        link="against",
     )
 
 
@@ -220,6 +225,7 @@ def _not_shown(found: Findings, threshold: Threshold, question: Question) -> Sta
         elsewhere,
         f"The difference to {RIVAL} depends on {found.factor.name}, but nowhere from {' to '.join(ends)} is "
         f"it shown that {question.focus} gains {quantity_text(question.delta, question.unit)}.{sentence}",
+        link="against",
     )
 
 
@@ -301,7 +307,7 @@ def _gain(inside: RegionGain, question: Question) -> str:
 def statement_evidence(found: Findings, question: Question, *, several: bool) -> tuple[float, str] | None:
     """Return what a statement stands on, after its p to find the weakest; None where it is the levels."""
     inside = winning_side(found)
-    if found.gate is not None and not found.gate.matters and found.headline.p_adjusted is not None:
+    if not found.gate.matters and found.headline.p_adjusted is not None:
         return found.headline.p_adjusted, support_text(found.headline, "overall", question, several=several)
     if found.threshold is None or inside is None:
         return None

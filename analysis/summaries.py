@@ -181,7 +181,7 @@ def level_verdict(comparisons: Sequence[Comparison]) -> LevelVerdict:
     )
 
 
-def level_groups(levels: Sequence[LevelVerdict], attribute: str) -> list[tuple[tuple[str, ...], list[str]]]:
+def _groups(levels: Sequence[LevelVerdict], attribute: str) -> list[tuple[tuple[str, ...], list[str]]]:
     """Return (rivals, levels) with the same rivals together, most rivals first; levels that were run."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for level in levels:
@@ -198,7 +198,7 @@ def level_cells(headline: bool, levels: Sequence[LevelVerdict], rivals: int) -> 
     def said(attribute: str, all_rivals: str, some_rivals: str, link: str, everywhere: str) -> list[str]:
         """Put one kind of verdict in words; `{}` stands for the rivals."""
         found: list[str] = []
-        for names, where in level_groups(levels, attribute):
+        for names, where in _groups(levels, attribute):
             who = (all_rivals if len(names) == rivals else some_rivals).format(joined(names))
             at = everywhere if len(where) == run > 1 else ", ".join(where)
             found.append(who or at if headline or not (who and at) else f"{who}{link}{at}")
@@ -268,7 +268,7 @@ def evidence_text(comparisons: Sequence[Comparison], question: Question) -> str:
     return "; ".join(texts) or support_text(min(judged, key=_doubt), nearest, question, several=several)
 
 
-def settling_text(comparisons: Sequence[Comparison], question: Question) -> str:
+def _settling(comparisons: Sequence[Comparison], question: Question) -> str:
     """Return what would settle the open rows among `comparisons`, as a sentence; empty where unknown."""
     wanted = [comparison for comparison in comparisons if comparison.units_to_settle is not None]
     if not wanted:
@@ -301,17 +301,17 @@ def level_sentences(
         )
 
     parts: list[str] = []
-    for who, at in level_groups(levels, "wins_against"):
+    for who, at in _groups(levels, "wins_against"):
         parts.append(f"{where(at)}, {focus} beats {rivals(who, 'every rival')}.")
-    for who, at in level_groups(levels, "loses_to"):
+    for who, at in _groups(levels, "loses_to"):
         verb = "beats" if len(who) == 1 else "each beat"
         parts.append(f"{where(at)}, {joined(who)} {verb} {focus}.")
-    for who, at in level_groups(levels, "ties_with"):
+    for who, at in _groups(levels, "ties_with"):
         parts.append(f"{where(at)}, {focus} and {joined(who)} differ too little to matter.")
-    open_groups = level_groups(levels, "not_settled_against")
+    open_groups = _groups(levels, "not_settled_against")
     for who, at in open_groups:
         parts.append(f"{where(at)}, there is not enough evidence against {rivals(who, 'any rival')}.")
-    parts += [settling_text(comparisons, question)] if open_groups else []
+    parts += [_settling(comparisons, question)] if open_groups else []
     not_run = [level.level for level in levels if not level.run]
     if not_run:
         parts.append(
@@ -328,7 +328,7 @@ def advice(sentences: Sequence[str], *, provisional: bool) -> str:
 def level_summary(
     comparisons: Sequence[Comparison], rival: str | None, question: Question, *, provisional: bool
 ) -> FactorSummary:
-    """Summarise the comparisons of one parameter."""
+    """Summarise the level verdicts of one parameter, against one rival or (None) against all."""
     by_level: dict[str | None, list[Comparison]] = {}
     for comparison in comparisons:
         by_level.setdefault(comparison.level, []).append(comparison)
@@ -344,27 +344,4 @@ def level_summary(
         elsewhere=elsewhere,
         evidence=evidence_text(comparisons, question),
         sentence=advice(level_sentences(comparisons, levels, question, rivals), provisional=provisional),
-    )
-
-
-def summarise(
-    comparisons: Sequence[Comparison], question: Question, *, provisional: bool
-) -> tuple[FactorSummary, ...]:
-    """Return the rows of the recommendation table: headline first, then factor by factor.
-
-    Each parameter is summarised against all rivals together and, with several rivals, against each.
-    """
-    by_parameter: dict[str | None, list[Comparison]] = {}
-    for comparison in comparisons:
-        by_parameter.setdefault(comparison.parameter, []).append(comparison)
-    sides: list[str | None] = [None, *(question.rivals if len(question.rivals) > 1 else ())]
-    return tuple(
-        level_summary(
-            [comparison for comparison in group if rival is None or comparison.rival == rival],
-            rival,
-            question,
-            provisional=provisional,
-        )
-        for group in by_parameter.values()
-        for rival in sides
     )

@@ -23,7 +23,8 @@ from analysis.gates import Gate
 from analysis.interactions import Interaction, Leaf
 from analysis.pairing import Pairing
 from analysis.ranking import RankedActivation, RankedPair, Ranking
-from analysis.summaries import FactorSummary, LevelVerdict, quantity_text, summarise
+from analysis.recommendation import recommend
+from analysis.summaries import FactorSummary, LevelVerdict, quantity_text
 from analysis.thresholds import RegionGain, Threshold
 from analysis.tuned import TunedBest
 from study.errors import InputError
@@ -57,7 +58,7 @@ def row(rival: str, verdict: str, level: str | None = None, **values: object) ->
 
 
 def summary(*rows: Comparison, question: Question = TWO) -> FactorSummary:
-    return summarise(rows, question, provisional=False)[0]
+    return recommend(rows, (), (), question, provisional=False)[0]
 
 
 def test_the_row_of_the_well_known_table() -> None:

@@ -226,7 +226,7 @@ def test_rivals_of_which_different_things_are_known_are_named() -> None:
     gates = [gate("depth", 0.01), gate("depth", 0.7, "swish {x}")]
     found = said(levels, gates, (turned(),), question=TWO)
     assert found.wins == (
-        "over relu: more than 14 layers (95 % set 8 to 17); over swish {x}: not enough evidence: "
+        "over relu: more than 14 layers (95 % set 8 to 17); against swish {x}: not enough evidence: "
         "about 40 more configurations would decide 0.5 points"
     )
 
