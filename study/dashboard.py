@@ -204,6 +204,8 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
     direction = "higher" if question.higher_is_better else "lower"
     data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
     size = f"{question.planned_configurations} configurations, {question.planned_trainings} trainings"
+    if question.design == "tuned":
+        size = f"{question.planned_trainings} trials, each activation has as many"
     smallest = f"{_smallest(question)} is the smallest difference that matters"
     rows = question.conditions if question.design != "tuned" else ()
     numeric = next((f"factor/{factor.name}" for factor in question.factors if factor.numeric), "replicates")

@@ -57,8 +57,22 @@ def open_client(uri: str) -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    make_whole(uri)
+    if uri.startswith("sqlite"):
+        make_whole(uri)
+    elif not uri.startswith("http"):
+        _check_reachable(uri)
     return MlflowClient(tracking_uri=uri)
+
+
+def _check_reachable(uri: str) -> None:
+    """Connect to a database once: MLflow would try for a minute and a half before it said anything."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(uri)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 def find_pages(uri: str, names: Iterable[str]) -> dict[str, dict[str, str]]:

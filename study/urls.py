@@ -26,11 +26,11 @@ def check_tracking_uri(uri: str) -> None:
         _check_no_space(uri, named)
         try:
             parts = urlsplit(uri)
-            valid = bool(parts.hostname) and parts.port != 0
+            valid = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
         except ValueError:
             valid = False
         if not valid:
-            raise InputError(f"{named} has no valid host and port; write it like http://host:5000.")
+            raise InputError(f"{named} is not one of a server; write it like http://host:5000.")
     elif (backend := scheme.partition("+")[0]) not in _DATABASES:
         known = ", ".join(("http", "https", *_DATABASES))
         raise InputError(f"{named} has an unknown scheme (known: {known}); {advice}")

@@ -251,7 +251,7 @@ def test_the_description_is_markdown_without_stray_line_breaks() -> None:
 
 def test_the_description_of_a_tuned_sweep_promises_no_pairs() -> None:
     text = description(question_of(spec_with({**TUNED, "replicated_share": GONE})))
-    assert "| Design | tuned: 10 configurations, 10 trainings |" in text
+    assert "| Design | tuned: 10 trials, each activation has as many |" in text
     assert "| Rows of the table | the activations |" in text
     assert "The number in its name is the trial: each activation was searched for itself." in text
     assert "same number" not in text
