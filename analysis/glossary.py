@@ -49,7 +49,8 @@ def explained(rows: Rows, table: CriteriaTable) -> Words:
         "At chance": "Trained to the end and stayed at what guessing gives.",
         f"{table.metric} where trained": "Over trainings that neither failed nor stayed at chance.",
         "Win rate": f"Share of the pairs in which {focus} is better at all, a tie counting half.",
-        "Adj. p": "How likely chance alone would show as much if there were no difference.",
+        "Adj. p": "How likely chance alone would show as much if "
+        + ("the factor did not matter." if "Matters?" in rows[0] else "there were no difference."),
         "Adj. p (tie)": "The same if there were a difference that matters: small where none is shown to be.",
     }
     headings = [heading.removesuffix(" [95 %]").removesuffix(f" in {table.unit}") for heading in rows[0]]
