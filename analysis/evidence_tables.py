@@ -76,7 +76,7 @@ def _percent(share: float | None, low: float | None, high: float | None) -> str:
     """Return a share with its interval in percent."""
     if share is None or low is None or high is None:
         return "-"
-    middle, *ends = (f"{value * 100:.3g}" for value in (share, low, high))
+    middle, *ends = (f"{value * 100:.1f}" for value in (share, low, high))
     return f"{middle} % [{', '.join(ends)}]"
 
 
