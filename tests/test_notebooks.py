@@ -154,7 +154,9 @@ def test_quickstart_tells_a_finished_sweep(home: Path) -> None:
     trainings = len((home / "quickstart/curves.jsonl").read_text().splitlines())
     assert told[0] == f"The sweep is complete: {trainings} trainings."
     assert not any("rovisional" in text for text in told)
-    assert len(shown(notebook, "image/png")) == 4
+    figures = [text for text in told if text.startswith("### ")]
+    assert "### Difference by level" in figures
+    assert len(shown(notebook, "image/png")) == 1 + len(figures)
     answer = [grid for grid in shown(notebook, "text/html") if "When mish wins" in grid]
     assert len(answer) == 1
     table = subprocess.run(
