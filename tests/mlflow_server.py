@@ -40,7 +40,9 @@ class MlflowServer:
         return self.folder / "server.log"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it, unless it runs, and wait until it answers."""
+        if self._process is not None:
+            return
         command = [
             *(str(Path(sys.executable).with_name("mlflow")), "server", "--workers", "1"),
             *("--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"),

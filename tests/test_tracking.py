@@ -384,7 +384,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[Ml
 
 
 def test_a_server_that_comes_up_late_gets_everything(server: MlflowServer, tmp_path: Path) -> None:
-    """The first of three tests of one server, which starts in its middle."""
+    server.stop()
     with tracking(server.url, tmp_path) as tracker:
         send(tracker, ENTRIES)
         started = time.monotonic()
@@ -403,6 +403,7 @@ def test_a_server_that_comes_up_late_gets_everything(server: MlflowServer, tmp_p
 
 
 def test_a_server_that_hangs_in_the_middle_keeps_nobody_waiting(server: MlflowServer, tmp_path: Path) -> None:
+    server.start()
     question = dataclasses.replace(QUESTION, name="paused")
     with tracking(server.url, tmp_path, question) as tracker:
         send(tracker, ENTRIES[:4])
@@ -426,7 +427,7 @@ def test_a_server_that_hangs_in_the_middle_keeps_nobody_waiting(server: MlflowSe
 
 
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: MlflowServer, tmp_path: Path) -> None:
-    """The last test of the server, which it kills."""
+    server.start()
     question = dataclasses.replace(QUESTION, name="lost")
     with tracking(server.url, tmp_path, question) as tracker:
         send(tracker, ENTRIES[:4])
@@ -470,6 +471,7 @@ def test_a_password_is_in_no_message(url: str, tmp_path: Path, caplog: pytest.Lo
 
 
 def test_a_password_reaches_no_run_and_no_file(server: MlflowServer, tmp_path: Path) -> None:
+    server.start()
     question = dataclasses.replace(QUESTION, name="private")
     with tracking(server.url.replace("//", f"//me:{SECRET}@"), tmp_path, question) as tracker:
         send(tracker, ENTRIES)
