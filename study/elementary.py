@@ -2,10 +2,18 @@
 
 An activation is written once, over `Operations`, as a `Formula`: its value and its derivatives. `evaluate`
 looks at the type of the tensor, not at the Keras backend, and binds the formula to the framework the
-tensor comes from. TensorFlow, JAX and PyTorch then differentiate with the formula's own derivatives, so
-that one tensor per activation is kept for the backward pass instead of one per operation; TensorFlow and
-PyTorch keep the input itself. The derivatives are made of the same operations, so that second derivatives
-are right too.
+tensor comes from. The derivatives are made of the same operations, so that second derivatives are right too.
+
+What is kept for the backward pass is the input (and the parameter, where it is a tensor), in its own dtype,
+instead of one tensor per operation:
+
+- TensorFlow: `tf.custom_gradient`, on the tape and in graphs.
+- JAX: a `jax.custom_jvp` whose tangent is under `jax.checkpoint`. `jax.vjp` and `jax.linearize` keep the
+  input, and forward mode works, which `jax.custom_vjp` would forbid. Within one compiled program XLA decides;
+  each slope is written so that it becomes one kernel and shares nothing with the value, so that XLA, too,
+  keeps the input.
+- PyTorch: a `torch.autograd.Function`, with forward mode and a rule for `torch.func.vmap`.
+- NumPy has no gradient, and Keras' symbolic tensors have that of the composed value.
 
 A framework is imported only when one of its tensors arrives, hence never before the caller imported it.
 """
@@ -13,7 +21,7 @@ A framework is imported only when one of its tensors arrives, hence never before
 import functools
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -237,7 +245,8 @@ def _tensorflow() -> Operations:
                     *(sum_to(*pair) for pair in zip(by[1:], parameters, strict=True)),
                 ]
 
-            return formula.value_of(op, x, *parameters), gradient
+            # An eager tape records what goes on in here too, and would keep it all.
+            return formula.value_of(op, *map(tf.stop_gradient, (x, *parameters))), gradient
 
         return function
 
@@ -267,6 +276,7 @@ def _jax() -> Operations:
     import jax
     import jax.numpy as jnp
 
+    @jax.custom_jvp
     def softplus(x: Tensor) -> Tensor:
         """Take log1p(w) as 2 artanh(w / (2 + w)): on a CPU, XLA's own log1p takes three times as long."""
         w = jnp.exp(-jnp.abs(x))
@@ -277,6 +287,8 @@ def _jax() -> Operations:
         for k in reversed(range(terms)):
             series = series * (s * s) + 1 / (2 * k + 1)
         return jnp.maximum(x, 0) + 2 * s * series
+
+    softplus.defjvps(lambda tangent, _, x: tangent * jax.nn.sigmoid(x))
 
     @functools.cache
     def bind(formula: Formula) -> Callable[..., Tensor]:
@@ -338,22 +350,36 @@ def _torch() -> Operations:
                 return formula.value_of(op, x, *parameters)
 
             @staticmethod
-            def setup_context(
-                ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor
-            ) -> None:
+            def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
                 del output
                 ctx.save_for_backward(*inputs)
+                ctx.save_for_forward(*inputs)
 
             @staticmethod
-            def backward(ctx: torch.autograd.function.FunctionCtx, upstream: Tensor) -> tuple[Tensor, ...]:
+            def products(ctx: Any, factors: Sequence[Tensor | None]) -> list[Tensor]:
+                """Return the product of each slope with its factor, in the working dtype."""
                 x, *parameters = ctx.saved_tensors
-                dtype = formula.working_dtype(x)
-                wide, upstream = op.cast(x, dtype), op.cast(upstream, dtype)
-                by = [upstream * slope(op, wide, *parameters) for slope in formula.slopes]
+                wide = op.cast(x, formula.working_dtype(x))
+                return [
+                    op.cast(factor, wide.dtype) * slope(op, wide, *parameters)
+                    for factor, slope in zip(factors, formula.slopes, strict=True)
+                    if factor is not None
+                ]
+
+            @staticmethod
+            def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, ...]:
+                by_x, *others = Function.products(ctx, [upstream] * len(formula.slopes))
+                _, *parameters = ctx.saved_tensors
                 return (
-                    by[0].to(x.dtype),
-                    *(gradient.sum_to_size(p.shape) for gradient, p in zip(by[1:], parameters, strict=True)),
+                    by_x.to(upstream.dtype),
+                    *(gradient.sum_to_size(p.shape) for gradient, p in zip(others, parameters, strict=True)),
                 )
+
+            @staticmethod
+            def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+                x, *_ = ctx.saved_tensors
+                change: Tensor = sum(Function.products(ctx, tangents))
+                return change.to(x.dtype)
 
         return Function.apply
 

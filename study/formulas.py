@@ -12,8 +12,8 @@ from study.elementary import Formula, Operations, Tensor
 _FAR = 1e4
 """Beyond ±1e4 every exponential tail here is 0 in every dtype, while squares are finite in float32."""
 
-_BIG_EXPONENT = 80.0
-"""1 + exp(80) is exp(80) and tanh(40) is 1 in every dtype, and exp(-80) is a normal number of float32."""
+_LARGEST_EXPONENT = 80.0
+"""exp(±80) are normal numbers of float32, and 1 - tanh(80 / 2) is 0 in every dtype."""
 
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -99,11 +99,10 @@ def _beta_swish(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
 
 
 def _beta_swish_parts(op: Operations, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return x within its limits, s(β x) and s(-β x), from one exponential."""
-    x = op.maximum(op.minimum(x, _BIG_EXPONENT / beta), -_FAR / beta)
-    e = op.exp(beta * x)
-    r = 1 / (1 + e)
-    return x, e * r, r
+    """Return x within its limits, s(β x) and s(-β x); XLA computes one exponential for both."""
+    x = op.maximum(op.minimum(x, _LARGEST_EXPONENT / beta), -_FAR / beta)
+    right = op.sigmoid(-beta * x)
+    return x, op.exp(beta * x) * right, right
 
 
 def _beta_swish_slope(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
@@ -142,11 +141,11 @@ def _beta_mish(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
     return op.maximum(x, -_FAR) * op.tanh(beta * op.softplus(x))
 
 
-# NOTE: from h = tanh(β softplus(x) / 2), tanh is 2 h / (1 + h²), exact to the last digits in its left tail, and
-# 1 - tanh² is the square of (1 - h²) / (1 + h²), whose rounding is not magnified by x in the right one.
+# NOTE: of h = tanh(β softplus(x) / 2), tanh is 2 h / (1 + h²), which keeps its relative precision on the
+# left, and 1 - tanh² the square of (1 - h²) / (1 + h²), so that large x magnifies no rounding on the right.
 def _beta_mish_parts(op: Operations, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return x within its limits, softplus, tanh and 1 - tanh²."""
-    x = op.maximum(op.minimum(x, _BIG_EXPONENT / beta), -_FAR)
+    x = op.maximum(op.minimum(x, _LARGEST_EXPONENT / beta), -_FAR)
     positive = op.softplus(x)
     h = op.tanh(0.5 * beta * positive)
     r = 1 / (1 + h * h)
