@@ -301,10 +301,17 @@ def _read_spec(path: Path) -> "SweepSpec":
 
 
 def _criteria(record: "Record") -> "CriteriaTable":
+    from analysis.agreement import agreement_of
     from analysis.criteria import criteria_table
     from analysis.frame import runs_frame
 
-    return criteria_table(runs_frame(record), record.question, mixed=record.mixed, chance=record.chance)
+    return criteria_table(
+        runs_frame(record),
+        record.question,
+        mixed=record.mixed,
+        agreement=agreement_of(record),
+        chance=record.chance,
+    )
 
 
 def _report(home: "Home", record: "Record") -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_ty
 
 import pandas as pd
 
+from analysis.agreement import Agreement
 from analysis.compare import Comparison, Verdict, comparisons, pairs
 from analysis.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
 from analysis.failures import FailureRate, TrainedDifference, failure_rates, trained_differences
@@ -96,6 +97,8 @@ class CriteriaTable:
         Whether planned trainings are missing; verdicts may then still change.
     mixed : bool
         Whether the trainings come from more than one environment.
+    agreement : Agreement or None
+        How far the reference engine agrees; None where it trained the sweep itself.
     adaptive_excluded : int
         Trainings of adaptive searches, which never enter the paired estimates; 0 in `tuned`, which has
         none.
@@ -156,6 +159,7 @@ class CriteriaTable:
     planned_trainings: int
     provisional: bool
     mixed: bool
+    agreement: Agreement | None
     adaptive_excluded: int
     failures: Mapping[str, Mapping[str, int]]
     dropped: int
@@ -225,6 +229,7 @@ def criteria_table(
     question: Question,
     *,
     mixed: bool = False,
+    agreement: Agreement | None = None,
     strict: bool = False,
     chance: float | None = None,
 ) -> CriteriaTable:
@@ -238,6 +243,8 @@ def criteria_table(
         What is asked.
     mixed : bool
         Whether the runs come from more than one environment.
+    agreement : Agreement or None
+        From `analysis.agreement.agreement_of`.
     strict : bool
         Adjust the level rows by Holm (no false verdict at all, with 95 %) instead of Benjamini and
         Hochberg (a bounded share of false verdicts).
@@ -299,6 +306,7 @@ def criteria_table(
         planned_trainings=question.planned_trainings,
         provisional=provisional,
         mixed=mixed,
+        agreement=agreement,
         adaptive_excluded=len(runs) - len(used),
         failures=failures,
         dropped=max((row.dropped for row in headline), default=0),

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from analysis.agreement import sentence
 from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT
 from analysis.summaries import joined, quantity_text, unit_name
 
@@ -32,6 +33,8 @@ def notes(table: "CriteriaTable") -> tuple[str, ...]:
             "The trainings come from more than one environment, so two of them may differ in more than their "
             "activation."
         )
+    if table.agreement is not None:
+        found.append(sentence(table.agreement, table.metric, table.unit, table.delta))
     return (*found, *(_of_tuned(table) if table.design == "tuned" else _of_verdicts(table)))
 
 

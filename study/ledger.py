@@ -1,8 +1,8 @@
 """The ledger: what a sweep knows. Append-only JSON lines, one checksum each; all else can be rebuilt from it.
 
 Two files lie side by side. `ledger.jsonl` opens with a header (schema, environment), then holds the
-question and one line per training, and a line where packs had to become smaller; `curves.jsonl` holds the
-learning curves. A line is
+question and one line per training, a line where packs had to become smaller, and one per training that the
+reference engine repeated; `curves.jsonl` holds the learning curves. A line is
 `<crc32 of the JSON, 8 hex digits> <canonical JSON>`. A training is recorded when its ledger line is
 on disk; its curve is written before.
 
@@ -67,12 +67,19 @@ class Record:
         In the order of recording.
     sizes : dict of str to int
         Places for blocks of a pack, by its shape, where memory ran out with more.
+    checks : dict of str to TrainingResult
+        What the reference engine made of trainings that it repeated, without curve, by digest; never a
+        result of the sweep.
+    references : tuple of dict
+        Environments of those, as `fingerprints`.
     """
 
     question: Question
     fingerprints: tuple[Mapping[str, Any], ...]
     entries: tuple[Entry, ...]
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    checks: Mapping[str, TrainingResult] = field(default_factory=dict[str, TrainingResult])
+    references: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def mixed(self) -> bool:
@@ -174,6 +181,8 @@ def read(path: Path, *, curves: bool = True) -> Record:
     configurations: dict[int, Configuration] = {}
     entries: dict[str, Entry] = {}
     sizes: dict[str, int] = {}
+    checks: dict[str, TrainingResult] = {}
+    references: list[Mapping[str, Any]] = []
     for line, _ in _lines(path):
         kind = line["kind"]
         if kind == "header":
@@ -190,6 +199,12 @@ def read(path: Path, *, curves: bool = True) -> Record:
             configurations[line["index"]] = Configuration(index=line["index"], levels=line["levels"])
         elif kind == "split":
             sizes[line["shape"]] = line["blocks"]
+        elif kind == "reference":
+            if line["fingerprint"] not in references:
+                references.append(line["fingerprint"])
+        elif kind == "check":
+            result = TrainingResult.from_json(line["result"])
+            checks.setdefault(result.digest, result)
         else:
             training = Training.from_json(line["training"])
             digest = line["result"]["digest"]
@@ -203,7 +218,12 @@ def read(path: Path, *, curves: bool = True) -> Record:
     if question is None:
         raise InputError(f"the ledger {path} holds no question; delete it and run `mishstudy sweep` again.")
     return Record(
-        question=question, fingerprints=tuple(fingerprints), entries=tuple(entries.values()), sizes=sizes
+        question=question,
+        fingerprints=tuple(fingerprints),
+        entries=tuple(entries.values()),
+        sizes=sizes,
+        checks=checks,
+        references=tuple(references),
     )
 
 
@@ -252,6 +272,14 @@ class Ledger:
     def split(self, split: Split) -> None:
         """Write that the packs of one shape are smaller from here on."""
         self._write({"kind": "split", **asdict(split)})
+
+    def reference(self, fingerprint: Mapping[str, Any]) -> None:
+        """Write the environment of the reference engine under which the checks that follow are made."""
+        self._write({"kind": "reference", "fingerprint": dict(fingerprint)})
+
+    def check(self, result: TrainingResult) -> None:
+        """Record what the reference engine made of a training that is recorded already; not its curve."""
+        self._write({"kind": "check", "result": result.to_json()})
 
     def append(self, entry: Entry) -> None:
         """Record one training: on disk when this returns."""

@@ -14,8 +14,10 @@ from statistics import median
 from study import ledger
 from study.architectures import ARCHITECTURES
 from study.datasets import DATASETS
+from study.packing import Group, Pack, groups
 from study.programs import Program
 from study.training import Status, Training
+from sweeps import cross_check
 from sweeps.engines import device_kind, grouped
 from sweeps.home import Home
 
@@ -85,8 +87,10 @@ class Cost:
     members_per_program : tuple of int
         Smallest, median and largest number of trainings left that share a program; those of a pack that
         holds one of them are all trained again.
-    seconds : float
-        Estimated wall-clock time.
+    checks : int
+        Trainings that the reference engine is still to repeat.
+    seconds, check_seconds : float
+        Estimated wall-clock time, and the part of it that the repetitions take.
     memory_mib : float
         Estimated peak memory of the training process.
     basis : str
@@ -96,34 +100,57 @@ class Cost:
     trainings: int
     programs: int
     members_per_program: tuple[int, int, int]
+    checks: int
     seconds: float
+    check_seconds: float
     memory_mib: float
     basis: str
 
 
-def cost_of(trainings: Sequence[Training], done: Collection[str], home: Home, engine: str) -> Cost:
-    """Return the cost of `trainings`, a whole design, without those whose digests are in `done`."""
-    groups = grouped(engine, device_kind(), trainings, done)
+def cost_of(
+    trainings: Sequence[Training],
+    done: Collection[str],
+    home: Home,
+    engine: str,
+    checked: Collection[str] = (),
+) -> Cost:
+    """Return the cost of `trainings`, a whole design, without those whose digests are in `done`.
+
+    The same goes for the check between the engines and what is in `checked`.
+    """
+    left = grouped(engine, device_kind(), trainings, done)
     members = Counter[Program]()
-    for group in groups:
+    for group in left:
         members[group.program] += len(group.trainings)
-    first = {group.program: group.trainings[0] for group in groups}
     sizes = sorted(members.values()) or [0]
-    speed = SPEEDS[engine]
-    training_scale, build_scale, basis = _calibration(home, engine)
-    seconds = build_scale * sum(speed.program(training) for training in first.values())
-    seconds += training_scale * sum(speed.training(each) for group in groups for each in group.trainings)
+    checks = engine == cross_check.CHECKED and cross_check.is_possible()
+    repeated = cross_check.missing(trainings, checked) if checks else []
+    check_seconds = _seconds(cross_check.REFERENCE, groups(repeated), home)
     return Cost(
         trainings=sum(each.digest not in done for each in trainings),
         programs=len(members),
         members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
-        seconds=seconds + (speed.start if groups else 0.0),
+        checks=len(repeated),
+        seconds=_seconds(engine, left, home) + check_seconds,
+        check_seconds=check_seconds,
         memory_mib=PROCESS_MIB + max((_memory_mib(training) for training in trainings), default=0.0),
-        basis=basis,
+        basis=_calibration(engine, home)[2],
     )
 
 
-def _calibration(home: Home, engine: str) -> tuple[float, float, str]:
+def _seconds(engine: str, left: Sequence[Group | Pack], home: Home) -> float:
+    """Return the time that an engine takes for groups, the start of its process included."""
+    if not left:
+        return 0.0
+    speed = SPEEDS[engine]
+    training_scale, build_scale, _ = _calibration(engine, home)
+    first = {group.program: group.trainings[0] for group in left}
+    built = sum(speed.program(training) for training in first.values())
+    trained = sum(speed.training(each) for group in left for each in group.trainings)
+    return speed.start + build_scale * built + training_scale * trained
+
+
+def _calibration(engine: str, home: Home) -> tuple[float, float, str]:
     """Return actual over assumed time in this home, of a training and of a build, and a sentence about it."""
     speed = SPEEDS[engine]
     records = [ledger.read(home.ledger(name), curves=False) for name in home.sweeps()]

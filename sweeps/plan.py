@@ -99,7 +99,8 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
         known = {item.training.digest for item in planned[: len(known)]}
     question = spec.question_for_analysis(0, 0)
     spread, spread_basis = _spread(question, record)
-    cost = cost_of([item.training for item in planned], known, home, engine)
+    checked = record.checks if record else ()
+    cost = cost_of([item.training for item in planned], known, home, engine, checked)
     return Plan(
         name=spec.name,
         design=spec.design,

@@ -13,6 +13,12 @@ def render(plan: Plan) -> RenderableType:
     """Return the plan as something that Rich prints."""
     smallest, middle, largest = plan.cost.members_per_program
     programs = f"{plan.cost.programs}, with {smallest} to {largest} trainings each (median {middle})"
+    check = (
+        f", {duration(plan.cost.check_seconds)} of it to repeat {plan.cost.checks} trainings with the reference "
+        "engine"
+        if plan.cost.checks
+        else ""
+    )
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column()
     facts.add_column(overflow="fold")
@@ -24,7 +30,7 @@ def render(plan: Plan) -> RenderableType:
         ("trainings", f"{plan.trainings}, of which {plan.recorded} are recorded"),
         ("engine", plan.engine),
         ("compiled programs", programs if plan.cost.programs else "none left to compile"),
-        ("time", f"about {duration(plan.cost.seconds)}"),
+        ("time", f"about {duration(plan.cost.seconds)}{check}"),
         ("memory", f"about {plan.cost.memory_mib:,.0f} MiB"),
     ):
         facts.add_row(Text(name), Text(value))

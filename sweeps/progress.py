@@ -18,7 +18,7 @@ _LINE_SECONDS = 10.0
 
 
 class TerminalMonitor:
-    """Shows configurations done, trainings per minute and the remaining time.
+    """Shows trainings and configurations done, trainings per minute and the remaining time.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ class TerminalMonitor:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._question: Question | None = None
-        self._before = self._now = self._failed = self._whole = 0
+        self._what = "trainings"
+        self._total = self._before = self._now = self._failed = self._whole = 0
         self._started = self._last_line = 0.0
 
     def __enter__(self) -> Self:
@@ -48,37 +49,30 @@ class TerminalMonitor:
 
     def begin(self, question: Question, done: int, programs: int) -> None:
         """Open the display."""
-        self._question, self._before = question, done
-        self._started = self._last_line = time.monotonic()
+        self._question = question
         left = question.planned_trainings - done
         if not left:
             return
         again = f"{done} of {question.planned_trainings} trainings are recorded; " if done else ""
         compiled = f" in {programs} compiled program{'s' * (programs > 1)}" if programs else ""
         self._say(f"{question.name}: {again}training {left}{compiled}.")
-        if self._console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[pace]}{task.fields[epoch]}"),
-            )
-            self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
-            self._task = self._progress.add_task(
-                "trainings", total=question.planned_trainings, completed=done, pace="starting", epoch=""
-            )
-            self._progress.start()
+        self._open("trainings", done, question.planned_trainings)
 
     def trained(self, entry: Entry, whole: int) -> None:
         """Count one training; `whole` configurations have all of theirs."""
-        assert self._question is not None
-        self._now += 1
         self._whole = whole
         self._failed += entry.result.status is not Status.OK
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=1, pace=self._pace(), epoch="")
-        elif self._due():
-            self._line(self._pace())
+        self._count()
+
+    def check(self, left: int) -> None:
+        """Open the display of the check between the engines."""
+        self.stop()
+        self._say(f"{self._name}: repeating {left} trainings with the reference engine, to compare the two.")
+        self._open("repeated", 0, left)
+
+    def checked(self) -> None:
+        """Count one repeated training."""
+        self._count()
 
     def epoch(self, done: EpochDone) -> None:
         """Show how far those are that are being trained."""
@@ -98,29 +92,43 @@ class TerminalMonitor:
             self._progress.stop()
             self._progress = None
 
+    def _open(self, what: str, done: int, total: int) -> None:
+        self._what, self._before, self._now, self._total = what, done, 0, total
+        self._started = self._last_line = time.monotonic()
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[pace]}{task.fields[epoch]}"),
+            )
+            self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
+            self._task = self._progress.add_task(what, total=total, completed=done, pace="starting", epoch="")
+            self._progress.start()
+
+    def _count(self) -> None:
+        self._now += 1
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, pace=self._pace(), epoch="")
+        elif self._before + self._now == self._total or time.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._line(self._pace())
+
     def _line(self, pace: str) -> None:
-        assert self._question is not None
         self._last_line = time.monotonic()
-        done = self._before + self._now
-        self._say(f"{self._name}: {done}/{self._question.planned_trainings} trainings, {pace}")
+        self._say(f"{self._name}: {self._before + self._now}/{self._total} {self._what}, {pace}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
 
-    def _due(self) -> bool:
-        assert self._question is not None
-        last = self._before + self._now == self._question.planned_trainings
-        return last or time.monotonic() - self._last_line >= _LINE_SECONDS
-
     def _pace(self) -> str:
         assert self._question is not None
         elapsed = max(time.monotonic() - self._started, 1e-9)
-        left = self._question.planned_trainings - self._before - self._now
+        left = self._total - self._before - self._now
+        planned = self._question.planned_configurations
+        whole = f"{self._whole}/{planned} configurations, " if self._what == "trainings" else ""
         failed = f", {self._failed} failed" if self._failed else ""
-        return (
-            f"{self._whole}/{self._question.planned_configurations} configurations, "
-            f"{60 * self._now / elapsed:.0f} a minute, {duration(elapsed / self._now * left)} left{failed}"
-        )
+        pace, remaining = 60 * self._now / elapsed, duration(elapsed / self._now * left)
+        return f"{whole}{pace:.0f} a minute, {remaining} left{failed}"
 
 
 def duration(seconds: float) -> str:

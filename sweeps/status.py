@@ -10,6 +10,7 @@ from rich.text import Text
 
 from study import ledger
 from study.training import Status
+from sweeps import cross_check
 from sweeps.home import Home
 
 
@@ -36,7 +37,8 @@ def _row(home: Home, name: str) -> tuple[str, ...]:
     if home.is_running(name):
         state = "running"
     else:
-        state = "complete" if done >= planned else "stopped; resume with mishstudy sweep"
+        whole = done >= planned and not cross_check.is_due(record)
+        state = "complete" if whole else "stopped; resume with mishstudy sweep"
     last = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M:%S")
     seconds = sum(entry.result.seconds + entry.result.build_seconds for entry in record.entries)
     return name, f"{done}/{planned}", failed, state, last, f"{seconds:.0f} s"

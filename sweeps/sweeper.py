@@ -17,15 +17,15 @@ from study import environment, ledger
 from study.dashboard import Results
 from study.errors import InputError
 from study.ledger import Entry, Ledger, Record
-from study.packing import Group, Pack
+from study.packing import Group, Pack, groups
 from study.programs import program_of
 from study.question import Question
 from study.redaction import redact
 from study.reports import EpochDone, Report, Split
 from study.tracking import Tracker
-from study.training import Configuration, Status, digest_of
+from study.training import Configuration, Status, Training, digest_of
 from study.urls import check_storage_url, check_tracking_uri
-from sweeps import design, plan
+from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
 from sweeps.engines import grouped
@@ -53,6 +53,14 @@ class Monitor(Protocol):
 
     def epoch(self, done: EpochDone) -> None:
         """Take that trainings, which are not recorded yet, are an epoch further."""
+        ...
+
+    def check(self, left: int) -> None:
+        """Take that all is trained, and how many trainings the reference engine repeats now."""
+        ...
+
+    def checked(self) -> None:
+        """Take that one of those is recorded."""
         ...
 
     def note(self, sentence: str) -> None:
@@ -145,11 +153,14 @@ def run(
         to_train = [item for item in planned if item.training.digest not in known]
         missing = question.planned_trainings - len(known) if spec.design == "tuned" else len(to_train)
         marker = _Marker(home, spec.name, options)
-        if record and not missing and record.question == question and marker.is_current():
+        repeated = cross_check.missing([item.training for item in planned], record.checks if record else ())
+        whole = not missing and not (repeated and cross_check.is_possible())
+        if record and whole and record.question == question and marker.is_current():
             return record
         driver = _Driver(spec, text, home, options, monitor, question, record)
         try:
             driver.train(planned, to_train, missing)
+            driver.check(repeated)
             record = ledger.read(path)
             if driver.finish(publish(record)):
                 marker.write()
@@ -195,20 +206,20 @@ class _Driver:
         self._done = 0
         self._failed = 0
         self._epochs = 0
+        self._fingerprint: Mapping[str, Any] = record.fingerprints[-1] if record else {}
 
     def train(self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int) -> None:
         """Train what is missing and record it."""
         known = self._record.entries if self._record else ()
-        fingerprint = self._record.fingerprints[-1] if self._record else {}
         if missing:
-            fingerprint = self._start(to_train or self._examples())
-        self._write_down(fingerprint)
+            self._fingerprint = self._start(to_train or self._examples())
+        self._write_down(self._fingerprint)
         self._tracker = Tracker(
             self._options.tracking_uri or self._home.tracking_uri,
             self._home.artifacts,
             self._question,
             self._text,
-            fingerprint,
+            self._fingerprint,
         )
         if self._spec.design == "tuned":
             self._monitor.begin(self._question, len(known), 0)
@@ -261,6 +272,25 @@ class _Driver:
                 tuner.tell(entry)
                 self._take(entry, 1)
                 self._monitor.trained(entry, self._done)
+
+    def check(self, trainings: Sequence[Training]) -> None:
+        """Repeat trainings with the reference engine and record what it makes of them."""
+        if not trainings or self._fingerprint["engine"] != cross_check.CHECKED:
+            return
+        if not cross_check.is_possible():
+            self._monitor.note(
+                "TensorFlow is not installed, so the two engines are not compared; the table will say so."
+            )
+            return
+        assert self._ledger is not None
+        fingerprint = self._open(cross_check.REFERENCE)
+        assert self._executor is not None
+        if self._record is None or fingerprint not in self._record.references:
+            self._ledger.reference(fingerprint)
+        self._monitor.check(len(trainings))
+        for result in self._executor.train(groups(trainings)):
+            self._ledger.check(result)
+            self._monitor.checked()
 
     def _take(self, entry: Entry, planned: int) -> None:
         assert self._tracker is not None
@@ -320,9 +350,26 @@ class _Driver:
 
     def _start(self, to_train: list[PlannedTraining]) -> Mapping[str, Any]:
         """Start the training process, check the user's own functions and the environment."""
+        fingerprint = self._open(self._options.engine)
+        assert self._executor is not None
+        self._kind = "cpu" if fingerprint["device"] == "cpu" else "gpu"
+        if self._record is not None and not self._options.accept_mixed:
+            _refuse_other_environment(self._record, fingerprint, self._home.ledger(self._spec.name))
+        if fingerprint["own"]:
+            firsts = {
+                (item.training.activation, item.training.architecture_arguments): item.training
+                for item in to_train
+            }
+            self._executor.check(list(firsts.values()))
+        return fingerprint
+
+    def _open(self, engine: str) -> Mapping[str, Any]:
+        """Start the training process of an engine in place of the one there is; return its environment."""
         spec, options = self._spec, self._options
+        if self._executor is not None:
+            self._executor.stop()
         self._executor = ChildExecutor(
-            engine=options.engine,
+            engine=engine,
             threads=spec.threads,
             dataset=spec.dataset,
             train_size=spec.train_size,
@@ -333,24 +380,14 @@ class _Driver:
             compiled=self._home.root / "compiled" / digest_of(environment.processor()),
         )
         ready: Ready = self._executor.start()
-        self._kind = "cpu" if ready.device == "cpu" else "gpu"
-        fingerprint = environment.fingerprint(
-            engine=options.engine,
+        return environment.fingerprint(
+            engine=engine,
             device=ready.device,
             threads=spec.threads,
             jit=ready.jit,
             own=environment.own_functions(*spec.activations, spec.architecture, spec.dataset),
             data=ready.data,
         )
-        if self._record is not None and not options.accept_mixed:
-            _refuse_other_environment(self._record, fingerprint, self._home.ledger(spec.name))
-        if fingerprint["own"]:
-            firsts = {
-                (item.training.activation, item.training.architecture_arguments): item.training
-                for item in to_train
-            }
-            self._executor.check(list(firsts.values()))
-        return fingerprint
 
     def _write_down(self, fingerprint: Mapping[str, Any]) -> None:
         """Store the spec and what it was expected to cost, and open the ledger for what follows."""

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from simulated_runs import SPACE, Truth, simulate
 
+from analysis.agreement import Agreement
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.failures import FailureRate, TrainedDifference
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "analysis" / "criteria.schema.json").read_text(encoding="utf-8"))
 PARTS = (
     Comparison, LevelVerdict, FactorSummary, TunedBest, Gate, RegionGain, Threshold, Leaf, Interaction,
-    RankedActivation, RankedPair, Ranking, FailureRate, TrainedDifference, Pairing,
+    RankedActivation, RankedPair, Ranking, FailureRate, TrainedDifference, Pairing, Agreement,
 )  # fmt: skip
 TWO = Truth(rivals=("relu", "swish"), factors=("optimizer",)).question
 ONE = dataclasses.replace(TWO, rivals=("relu",))

@@ -12,6 +12,7 @@ from study import ledger
 from study.errors import InputError
 from study.ledger import Entry, Ledger, encode
 from study.question import Factor, Question
+from study.reports import Split
 from study.training import Configuration, Status, Training, TrainingResult
 
 QUESTION = Question(
@@ -154,3 +155,23 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
 def test_a_missing_ledger_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no ledger at .*; run `mishstudy sweep` first\."):
         ledger.read(tmp_path / "ledger.jsonl")
+
+
+def test_sizes_and_checks_are_kept_apart_from_results(tmp_path: Path, training: Training) -> None:
+    first = entry(training, 0)
+    path = written(tmp_path / "ledger.jsonl", [first])
+    repeated = dataclasses.replace(first.result, metrics={"test_accuracy": 12.5}, curve={})
+    before = (tmp_path / "curves.jsonl").read_bytes()
+    with Ledger(path) as book:
+        book.split(Split(shape="abc", blocks=4))
+        book.split(Split(shape="abc", blocks=2))
+        for _ in range(2):
+            book.reference({"engine": "fit"})
+            book.check(repeated)
+    record = ledger.read(path)
+    assert record.entries == (first,)
+    assert record.sizes == {"abc": 2}
+    assert record.checks == {first.result.digest: repeated}
+    assert record.references == ({"engine": "fit"},)
+    assert not record.mixed
+    assert (tmp_path / "curves.jsonl").read_bytes() == before

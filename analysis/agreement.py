@@ -1,0 +1,139 @@
+"""How far the two engines agree: trainings of a sweep beside what the reference engine made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from analysis.compare import FAILURES
+from analysis.estimates import rounded
+from analysis.summaries import joined, quantity_text
+from study.ledger import Record
+from study.question import Question
+from study.training import Status, TrainingResult
+
+REFERENCE = "fit"
+"""The engine that needs no check."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """What the repeated blocks of a sweep say about its engine.
+
+    Parameters
+    ----------
+    blocks, trainings : int
+        How many were repeated; 0 where nothing was.
+    statuses_differ : int
+        Trainings that ended in another way.
+    median, largest : float or None
+        Of the distance between the two metrics of a training, in the unit of the metric, over trainings
+        that ended well in both; None without any.
+    pairs : int
+        Pairs of the focus and a rival of which both sides were repeated.
+    outcomes_differ : int
+        Pairs whose difference lies below minus delta, within, or above delta, and elsewhere when repeated.
+    rivals_differ : tuple of str
+        Rivals against which the mean over these pairs does.
+    """
+
+    blocks: int
+    trainings: int
+    statuses_differ: int
+    median: float | None
+    largest: float | None
+    pairs: int
+    outcomes_differ: int
+    rivals_differ: tuple[str, ...]
+
+
+def agreement_of(record: Record) -> Agreement | None:
+    """Return how far the engines agree on a sweep; None where the reference itself trained all of it."""
+    if {fingerprint["engine"] for fingerprint in record.fingerprints} <= {REFERENCE}:
+        return None
+    question = record.question
+    both = [
+        (entry.training, entry.result, record.checks[entry.training.digest])
+        for entry in record.entries
+        if entry.training.digest in record.checks
+    ]
+    distances = [
+        abs(ours.metrics[question.metric] - theirs.metrics[question.metric])
+        for _, ours, theirs in both
+        if ours.status is theirs.status is Status.OK
+    ]
+    blocks: dict[str, dict[str, tuple[TrainingResult, TrainingResult]]] = {}
+    for training, ours, theirs in both:
+        blocks.setdefault(training.block, {})[training.activation] = ours, theirs
+    pairs = outcomes_differ = 0
+    rivals_differ: list[str] = []
+    for rival in question.rivals:
+        found = [pair for block in blocks.values() if (pair := _differences(question, block, rival))]
+        outcomes = [tuple(_outcome(value, question.delta) for value in pair) for pair in found]
+        pairs += len(found)
+        outcomes_differ += sum(ours != theirs for ours, theirs in outcomes)
+        means = [_outcome(sum(side) / len(side), question.delta) for side in zip(*found, strict=True)]
+        if len(set(means)) > 1:
+            rivals_differ.append(rival)
+    return Agreement(
+        blocks=len(blocks),
+        trainings=len(both),
+        statuses_differ=sum(ours.status is not theirs.status for _, ours, theirs in both),
+        median=rounded(median(distances)) if distances else None,
+        largest=rounded(max(distances)) if distances else None,
+        pairs=pairs,
+        outcomes_differ=outcomes_differ,
+        rivals_differ=tuple(rivals_differ),
+    )
+
+
+def _differences(
+    question: Question, block: Mapping[str, tuple[TrainingResult, TrainingResult]], rival: str
+) -> tuple[float, float] | None:
+    """Return the paired difference of a block by either engine; None where a side says nothing."""
+    if question.focus not in block or rival not in block:
+        return None
+    sides = list(zip(block[question.focus], block[rival], strict=True))
+    results = [result for side in sides for result in side]
+    if any(result.status is not Status.OK and result.status.value not in FAILURES for result in results):
+        return None
+    ours, theirs = (
+        question.difference(*(result.metrics.get(question.metric) for result in side)) for side in sides
+    )
+    return ours, theirs
+
+
+def _outcome(difference: float, delta: float) -> int:
+    return (difference > delta) - (difference < -delta)
+
+
+def sentence(agreement: Agreement, metric: str, unit: str, delta: float) -> str:
+    """Return the agreement for people."""
+    if not agreement.trainings:
+        return (
+            "No training was repeated with the reference engine (TensorFlow), so how far the fast engine "
+            "agrees with it on this sweep is not known."
+        )
+    ended = (
+        f"{agreement.statuses_differ} of them ended in another way"
+        if agreement.statuses_differ
+        else "each ended in the same way"
+    )
+    told = [
+        f"{agreement.trainings} trainings in {agreement.blocks} blocks, picked by their digest, were "
+        f"repeated with the reference engine; {ended}."
+    ]
+    if agreement.median is not None and agreement.largest is not None:
+        told.append(
+            f"The {metric} differs by {quantity_text(agreement.median, unit)} in the median and by "
+            f"{quantity_text(agreement.largest, unit)} at most."
+        )
+    means = (
+        f"so does the mean against {joined(agreement.rivals_differ)}"
+        if agreement.rivals_differ
+        else "the mean of no rival does"
+    )
+    told.append(
+        f"Of {agreement.pairs} pairs {agreement.outcomes_differ} fall on another side of plus or minus "
+        f"{quantity_text(delta, unit)}; {means}."
+    )
+    return " ".join(told)
