@@ -109,7 +109,7 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "training.log"
             executor = ChildExecutor(
-                engine=engine, threads=1, dataset="digits", train_size=128, data=None,
+                engine=engine, threads=spec.threads, dataset="digits", train_size=128, data=None,
                 import_from=Path(folder), log=log,
             )  # fmt: skip
             try:
@@ -121,7 +121,9 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
                 continue
             finally:
                 executor.stop()
-        yield Finding(f"engine {engine}", True, f"starts on {ready.device}")
+        backend = environment.PACKAGES[engine][0]
+        words = f"Keras on {backend} starts; device {ready.device}, threads pinned to {spec.threads}"
+        yield Finding(f"engine {engine}", True, words)
         if gpu:
             trained = all(result.status is Status.OK for result in results)
             fine = trained and ready.device != "cpu"
