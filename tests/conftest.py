@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from engine_children import Child
+from sweep_runs import Sweep, run, write_spec
 
 from study.training import Training
 
@@ -60,3 +61,18 @@ def child_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 def population(child_of: Callable[[str], Child]) -> Child:
     """Return the training process of the fast engine."""
     return child_of("population")
+
+
+@pytest.fixture(scope="session")
+def finished_sweep(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sweep]:
+    """Return a function from an engine's name to a finished sweep; copy its home before you change it."""
+    finished: dict[str, Sweep] = {}
+
+    def sweep(engine: str) -> Sweep:
+        if engine not in finished:
+            folder = tmp_path_factory.mktemp(f"finished-{engine}")
+            finished[engine] = Sweep(write_spec(folder), folder / "home", engine)
+            run(*finished[engine].arguments, PYTHONHASHSEED="1")
+        return finished[engine]
+
+    return sweep

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,39 @@ relative = true
 width = 16
 """
 
-TIMED = ("seconds", "build_seconds", "examples_per_second", "peak_memory_mib")
+_TIMED = ("seconds", "build_seconds", "examples_per_second", "peak_memory_mib")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep of the command line: its spec, its home, its engine."""
+
+    spec: Path
+    home: Path
+    engine: str = "auto"
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """What the command line is given to run or to resume it."""
+        return ("sweep", self.spec, "--home", self.home, "--engine", self.engine)
+
+    @property
+    def folder(self) -> Path:
+        return self.home / self.spec.stem
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def recorded(self) -> int:
+        """How many lines of trainings the ledger has, whole ones or not."""
+        return self.ledger.read_bytes().count(b'"kind":"training"') if self.ledger.exists() else 0
+
+    def tables(self) -> list[str]:
+        """Return its table in two formats."""
+        name, kinds = self.spec.stem, ("json", "md")
+        return [run("table", name, "--home", self.home, "--format", kind).stdout for kind in kinds]
 
 
 def write_spec(folder: Path, configurations: int = 4, text: str = SPEC) -> Path:
@@ -45,14 +78,14 @@ def write_spec(folder: Path, configurations: int = 4, text: str = SPEC) -> Path:
     return path
 
 
-def command(*arguments: object) -> list[str]:
+def _command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "mishstudy", *map(str, arguments)]
 
 
 def run(*arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end; it must end with `code` and without a traceback."""
     done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, env={**os.environ, **environment}, check=False
+        _command(*arguments), capture_output=True, text=True, env={**os.environ, **environment}, check=False
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -62,7 +95,7 @@ def run(*arguments: object, code: int = 0, **environment: str) -> subprocess.Com
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     """Start the command line in a session of its own, as a shell does."""
     return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        _command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, **environment}, start_new_session=True,
     )  # fmt: skip
 
@@ -76,21 +109,11 @@ def wait_until(driver: subprocess.Popen[str], condition: Callable[[], bool], sec
         time.sleep(0.001)
 
 
-def recorded(ledger: Path) -> int:
-    """Return how many lines of trainings a ledger has, whole ones or not."""
-    return ledger.read_bytes().count(b'"kind":"training"') if ledger.exists() else 0
-
-
 def timeless(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a ledger, or of its curves, without what is timed."""
     lines = [json.loads(line.partition(" ")[2]) for line in path.read_text().splitlines()]
     for line in lines:
         line.pop("started", None)
-        for key in TIMED:
+        for key in _TIMED:
             line.get("result", {}).pop(key, None)
     return lines
-
-
-def tables(home: Path, name: str = "small") -> list[str]:
-    """Return the table of a sweep in two formats."""
-    return [run("table", name, "--home", home, "--format", kind).stdout for kind in ("json", "md")]

@@ -1,209 +1,123 @@
-"""The loop, with the real engine, the real Optuna and the real MLflow: killed, resumed, refused."""
+"""The loop, with real engines, the real Optuna and the real MLflow: the same twice, grown, refused."""
 
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
+import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.storages.journal import JournalFileBackend
+from sweep_runs import SPEC, Sweep, run, timeless, write_spec
 
 from study import ledger
+from study.ledger import Entry
 from study.training import Status
 
-SPEC = """
-name = "small"
-question = "Does the loop hold?"
-focus = "mish"
-activations = ["relu"]
-dataset = "digits"
-train_size = 256
-architecture = "mlp"
-configurations = {configurations}
-replicated_share = 0.3
-epochs = 3
-delta = 1.0
-seed = 5
-[factors.depth]
-role = "condition"
-levels = [2, 3]
-[factors.learning_rate]
-role = "nuisance"
-low = 0.3
-high = 3.0
-log = true
-relative = true
-[fixed]
-width = 16
-"""
+TUNED = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
 
 
-def write_spec(folder: Path, configurations: int = 4, text: str = SPEC) -> Path:
-    path = folder / "small.toml"
-    path.write_text(text.format(configurations=configurations))
-    return path
+@pytest.fixture(params=["fit", "population"])
+def finished(request: pytest.FixtureRequest, finished_sweep: Callable[[str], Sweep]) -> Sweep:
+    """Return a finished sweep of each engine."""
+    return finished_sweep(request.param)
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "mishstudy", *map(str, arguments)]
+@pytest.fixture
+def small(finished_sweep: Callable[[str], Sweep]) -> Sweep:
+    """Return a finished sweep of the engine that most sweeps have."""
+    return finished_sweep("population")
 
 
-def run(*arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, env={**os.environ, **environment}, check=False
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+@pytest.fixture
+def copied(small: Sweep, tmp_path: Path) -> Sweep:
+    """Return a copy of `small` that may be changed."""
+    shutil.copytree(small.home, tmp_path / "home")
+    return Sweep(write_spec(tmp_path), tmp_path / "home", small.engine)
 
 
-def start(spec: Path, home: Path) -> subprocess.Popen[bytes]:
-    """Start a sweep and return its driver."""
-    arguments = command("sweep", spec, "--home", home)
-    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def elsewhere(sweep: Sweep) -> tuple[object, ...]:
+    """Return the arguments that run a copied sweep: MLflow's database knows where its artifacts were."""
+    return (*sweep.arguments, "--tracking-uri", f"sqlite:///{sweep.home / 'other.db'}")
 
 
-def timeless(path: Path) -> list[object]:
-    """Return the lines of a ledger without what is timed."""
-    lines = [json.loads(line.partition(" ")[2]) for line in path.read_text().splitlines()]
-    for line in lines:
-        line.pop("started", None)
-        for key in ("seconds", "build_seconds", "examples_per_second", "peak_memory_mib"):
-            line.get("result", {}).pop(key, None)
-    return lines
+def entries(sweep: Sweep) -> Sequence[Entry]:
+    return ledger.read(sweep.ledger).entries
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a spec and its finished home."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    run("sweep", write_spec(folder), "--home", folder / "home", PYTHONHASHSEED="1")
-    return folder
+def studies(sweep: Sweep) -> dict[str, optuna.Study]:
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(sweep.home / "optuna.journal")))
+    names = sorted(each.study_name for each in storage.get_all_studies())
+    return {name: optuna.load_study(study_name=name, storage=storage) for name in names}
 
 
-def table(folder: Path) -> str:
-    return run("table", "small", "--home", folder / "home", "--format", "json").stdout
+def cut_ledger(sweep: Sweep, lines: int = 1) -> None:
+    """Take the last trainings away, so that there is something to train."""
+    sweep.ledger.write_bytes(b"".join(sweep.ledger.read_bytes().splitlines(keepends=True)[:-lines]))
 
 
-def test_a_second_run_trains_nothing_and_prints_the_same(undisturbed: Path) -> None:
-    before = (undisturbed / "home/small/ledger.jsonl").read_bytes()
-    started = time.monotonic()
-    again = run("sweep", undisturbed / "small.toml", "--home", undisturbed / "home")
-    first_start = time.monotonic() - started
-    assert (undisturbed / "home/small/ledger.jsonl").read_bytes() == before
-    assert "training" not in again.stderr.replace("trainings", "")
-    assert again.stdout == run("table", "small", "--home", undisturbed / "home", "--format", "md").stdout
-    assert first_start < 60
+def forge_version(sweep: Sweep, package: str, version: str) -> None:
+    """Write another version into the environment of the results so far."""
+    first, *rest = sweep.ledger.read_bytes().splitlines(keepends=True)
+    header = json.loads(first.partition(b" ")[2])
+    assert package in header["fingerprint"]["versions"]
+    header["fingerprint"]["versions"][package] = version
+    sweep.ledger.write_bytes(ledger.encode(header) + b"".join(rest))
 
 
-def test_another_process_and_hash_seed_write_the_same_ledger(undisturbed: Path, tmp_path: Path) -> None:
-    run("sweep", write_spec(tmp_path), "--home", tmp_path / "home", PYTHONHASHSEED="31337")
-    for name in ("ledger.jsonl", "curves.jsonl"):
-        assert timeless(tmp_path / "home/small" / name) == timeless(undisturbed / "home/small" / name)
-    assert table(tmp_path) == table(undisturbed)
+def test_a_second_run_trains_nothing_and_prints_the_same(finished: Sweep) -> None:
+    before, started = finished.ledger.read_bytes(), time.monotonic()
+    again, third = (run(*finished.arguments, PYTHONHASHSEED=seed) for seed in "23")
+    assert time.monotonic() - started < 60
+    assert finished.ledger.read_bytes() == before
+    assert "compiled program" not in again.stderr
+    assert again.stdout == third.stdout == finished.tables()[1]
 
 
-@pytest.mark.parametrize("recorded", [0, 1, 4, 9])
-def test_killed_at_any_moment_and_started_again_ends_the_same(
-    undisturbed: Path, tmp_path: Path, recorded: int
-) -> None:
-    """SIGKILL the driver once `recorded` trainings are in the ledger, then start it again."""
-    spec, path = write_spec(tmp_path), tmp_path / "home/small/ledger.jsonl"
-    driver = start(spec, tmp_path / "home")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and driver.poll() is None:
-        if path.exists() and path.read_bytes().count(b'"kind":"training"') >= recorded:
-            break
-        time.sleep(0.01)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.wait()
-    kept = path.read_bytes()[: path.read_bytes().rfind(b"\n") + 1]
-    run("sweep", spec, "--home", tmp_path / "home")
-    assert path.read_bytes().startswith(kept)
-    assert timeless(path) == timeless(undisturbed / "home/small/ledger.jsonl")
-    assert table(tmp_path) == table(undisturbed)
-    assert_optuna_and_mlflow_hold(tmp_path / "home", trials=4)
+def test_another_process_and_hash_seed_write_the_same_ledger(finished: Sweep, tmp_path: Path) -> None:
+    other = Sweep(write_spec(tmp_path), tmp_path / "home", finished.engine)
+    done = run(*other.arguments, PYTHONHASHSEED="31337")
+    assert timeless(other.ledger) == timeless(finished.ledger)
+    curves = [ledger.curves_path(sweep.ledger).read_bytes() for sweep in (finished, other)]
+    assert curves[0] == curves[1]
+    assert other.tables() == finished.tables()
+    assert done.stdout == finished.tables()[1]
 
 
-def assert_optuna_and_mlflow_hold(home: Path, trials: int) -> None:
-    import optuna
-    from mlflow import MlflowClient
-    from optuna.storages.journal import JournalFileBackend
-
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(home / "optuna.journal")))
-    study = optuna.load_study(study_name="small", storage=storage)
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * trials
-    assert [trial.user_attrs["row"] for trial in study.trials] == list(range(trials))
-    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("small")
-    runs = client.search_runs([experiment.experiment_id])
-    assert len(runs) == 1 + 2 * trials
-    assert {r.info.status for r in runs} == {"FINISHED"}
-
-
-def test_the_training_process_is_replaced_when_it_dies(undisturbed: Path, tmp_path: Path) -> None:
-    import psutil
-
-    spec, path = write_spec(tmp_path), tmp_path / "home/small/ledger.jsonl"
-    driver = start(spec, tmp_path / "home")
-    while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= 2):
-        time.sleep(0.01)
-        assert driver.poll() is None
-    victims = [p for p in psutil.Process(driver.pid).children() if "spawn_main" in " ".join(p.cmdline())]
-    assert len(victims) == 1
-    victims[0].kill()
-    assert driver.wait(timeout=120) == 0
-    assert timeless(path) == timeless(undisturbed / "home/small/ledger.jsonl")
+def test_optuna_is_told_the_paired_difference(small: Sweep) -> None:
+    (study,) = studies(small).values()
+    assert len(study.trials) == 4
+    for trial in study.trials:
+        mine = [each for each in entries(small) if each.configuration.index == trial.user_attrs["row"]]
+        assert dict(mine[0].configuration.levels) == trial.params
+        value = {
+            (each.training.activation, each.training.replicate): each.result.metrics["test_accuracy"]
+            for each in mine
+        }
+        seeds = {replicate for _, replicate in value}
+        expected = sum(value["mish", r] - value["relu", r] for r in seeds) / len(seeds)
+        assert trial.value == pytest.approx(expected)
+        assert trial.user_attrs["failed mish"] == 0
 
 
-def test_the_training_process_dies_with_the_driver(tmp_path: Path) -> None:
-    import psutil
-
-    spec = write_spec(tmp_path, configurations=200)
-    driver = start(spec, tmp_path / "home")
-    path = tmp_path / "home/small/ledger.jsonl"
-    while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= 1):
-        time.sleep(0.05)
-        assert driver.poll() is None
-    children = psutil.Process(driver.pid).children(recursive=True)
-    assert children
-    driver.kill()
-    driver.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
-
-
-def test_ctrl_c_stops_cleanly_and_says_how_to_resume(undisturbed: Path, tmp_path: Path) -> None:
-    spec, path = write_spec(tmp_path), tmp_path / "home/small/ledger.jsonl"
-    driver = subprocess.Popen(
-        command("sweep", spec, "--home", tmp_path / "home"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= 1):
-        time.sleep(0.01)
-        assert driver.poll() is None
-    os.killpg(driver.pid, signal.SIGINT)
-    _, errors = driver.communicate(timeout=60)
-    assert driver.returncode == 130, errors
-    assert f"Go on with: {sys.executable} -m mishstudy sweep {spec} --home {tmp_path / 'home'}" in errors
-    assert "Traceback" not in errors
-    run("sweep", spec, "--home", tmp_path / "home")
-    assert timeless(path) == timeless(undisturbed / "home/small/ledger.jsonl")
-
-
-def test_a_sweep_may_grow(tmp_path: Path) -> None:
-    run("sweep", write_spec(tmp_path, 2), "--home", tmp_path / "home")
-    path = tmp_path / "home/small/ledger.jsonl"
-    small = path.read_bytes()
-    spec = write_spec(tmp_path, 4, SPEC.replace('["relu"]', '["relu", "tanh"]'))
-    run("sweep", spec, "--home", tmp_path / "home")
-    assert path.read_bytes().startswith(small)
-    record = ledger.read(path)
-    assert record.question.rivals == ("relu", "tanh")
-    assert len({entry.training.block for entry in record.entries}) * 3 == len(record.entries)
+def test_a_sweep_may_grow_and_keeps_what_it_has(copied: Sweep) -> None:
+    more_seeds = SPEC.replace("epochs = 3", "epochs = 3\nreplicates = 2")
+    with_tanh = more_seeds.replace('["relu"]', '["relu", "tanh"]')
+    for text, activations in ((SPEC, 2), (with_tanh, 3)):
+        held = copied.ledger.read_bytes()
+        write_spec(copied.spec.parent, 6, text)
+        run(*elsewhere(copied))
+        assert copied.ledger.read_bytes().startswith(held)
+        record = ledger.read(copied.ledger)
+        assert len(record.entries) == record.question.planned_trainings > held.count(b'"kind":"training"')
+        blocks = {each.training.block for each in record.entries}
+        assert len(record.entries) == len(blocks) * activations
+        assert not record.mixed
+        (study,) = studies(copied).values()
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 6
 
 
 @pytest.mark.parametrize(
@@ -217,50 +131,59 @@ def test_a_sweep_may_grow(tmp_path: Path) -> None:
     ],
 )
 def test_changing_a_spec_with_results_is_refused(
-    undisturbed: Path, tmp_path: Path, change: tuple[str, str], words: str
+    small: Sweep, tmp_path: Path, change: tuple[str, str], words: str
 ) -> None:
-    before = (undisturbed / "home/small/ledger.jsonl").read_bytes()
-    spec = write_spec(tmp_path, text=SPEC.replace(*change))
-    done = run("sweep", spec, "--home", undisturbed / "home", code=2)
+    before = small.ledger.read_bytes()
+    changed = Sweep(write_spec(tmp_path, text=SPEC.replace(*change)), small.home, small.engine)
+    done = run(*changed.arguments, code=2)
     assert re.search(words, done.stderr), done.stderr
-    assert (undisturbed / "home/small/ledger.jsonl").read_bytes() == before
+    assert small.ledger.read_bytes() == before
+    assert (small.folder / "spec.toml").read_text() == SPEC.format(configurations=4)
 
 
-def cut_ledger(home: Path) -> None:
-    """Take the last training away, so that there is something to train."""
-    path = home / "small/ledger.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:-1]))
-
-
-def test_another_environment_is_refused_unless_accepted(tmp_path: Path) -> None:
-    spec = write_spec(tmp_path, 1)
-    run("sweep", spec, "--home", tmp_path / "home")
-    cut_ledger(tmp_path / "home")
-    path = tmp_path / "home/small/ledger.jsonl"
-    first, *rest = path.read_bytes().splitlines(keepends=True)
-    header = json.loads(first.partition(b" ")[2])
-    header["fingerprint"]["versions"]["keras"] = "3.0.0"
-    path.write_bytes(ledger.encode(header) + b"".join(rest))
-    done = run("sweep", spec, "--home", tmp_path / "home", code=2)
+def test_another_library_or_number_of_threads_is_refused_unless_accepted(copied: Sweep) -> None:
+    whole = copied.recorded
+    write_spec(copied.spec.parent, text=SPEC.replace("seed = 5", "seed = 5\nthreads = 2"))
+    done = run(*copied.arguments, code=2)
+    assert "threads: 1 -> 2" in done.stderr
+    write_spec(copied.spec.parent)
+    forge_version(copied, "keras", "3.0.0")
+    cut_ledger(copied)
+    done = run(*copied.arguments, code=2)
     assert re.search(r"versions\.keras: 3\.0\.0 -> 3\.", done.stderr), done.stderr
-    assert "--accept-mixed" in done.stderr
-    accepted = run("sweep", spec, "--home", tmp_path / "home", "--accept-mixed")
-    assert ledger.read(path).mixed
-    assert "environment" in accepted.stdout
+    assert "add --accept-mixed, which the table will then say" in done.stderr
+    assert copied.recorded == whole - 1
+    write_spec(copied.spec.parent, text=SPEC.replace("seed = 5", "seed = 5\nthreads = 2"))
+    accepted = run(*elsewhere(copied), "--accept-mixed")
+    assert copied.recorded == whole
+    for text in (accepted.stdout, *copied.tables()):
+        assert "more than one environment" in text
+    record = ledger.read(copied.ledger)
+    assert record.mixed
+    assert [each["threads"] for each in record.fingerprints] == [1, 2]
 
 
-def test_an_edited_activation_of_ones_own_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("def bent(x):\n    return x * x\n")
-    spec = write_spec(tmp_path, 1, SPEC.replace('"relu"', '"mine:bent"'))
-    run("sweep", spec, "--home", tmp_path / "home")
-    entries = ledger.read(tmp_path / "home/small/ledger.jsonl").entries
-    assert {entry.training.activation for entry in entries} == {"mish", "mine:bent"}
-    assert {entry.result.status for entry in entries} <= {Status.OK, Status.DIVERGED}
-    cut_ledger(tmp_path / "home")
-    (tmp_path / "mine.py").write_text("def bent(x):\n    return 2 * x * x\n")
-    done = run("sweep", spec, "--home", tmp_path / "home", code=2)
-    assert "own.mine:bent: " in done.stderr
+OWN = "def bent(x):\n    return x * x\n\n\ndef wavy(x):\n    return x + 0.5 * x * x\n"
+
+
+def test_an_activation_of_ones_own_joins_and_is_refused_once_it_is_edited(tmp_path: Path) -> None:
+    module = tmp_path / "mine.py"
+    module.write_text(OWN)
+    sweep = Sweep(
+        write_spec(tmp_path, 1, SPEC.replace('"relu"', '"mine:bent"')), tmp_path / "home", "population"
+    )
+    run(*sweep.arguments)
+    write_spec(tmp_path, 1, SPEC.replace('"relu"', '"mine:bent", "mine:wavy"'))
+    run(*sweep.arguments)
+    assert {each.training.activation for each in entries(sweep)} == {"mish", "mine:bent", "mine:wavy"}
+    assert {each.result.status for each in entries(sweep)} <= {Status.OK, Status.DIVERGED}
+    assert not ledger.read(sweep.ledger).mixed
+    module.write_text(OWN.replace("return x * x", "return 2 * x * x"))
+    for _ in ("finished", "unfinished"):
+        done = run(*sweep.arguments, code=2)
+        assert re.search(r"source of mine:bent: [0-9a-f]{16} -> [0-9a-f]{16}", done.stderr)
+        assert "--accept-mixed" in done.stderr
+        cut_ledger(sweep)
 
 
 def test_two_drivers_on_one_home_are_refused(tmp_path: Path) -> None:
@@ -268,11 +191,27 @@ def test_two_drivers_on_one_home_are_refused(tmp_path: Path) -> None:
 
     home = Home(tmp_path / "home")
     home.prepare()
+    sweep = Sweep(write_spec(tmp_path, 1), home.root)
     with home.locked("another"):
-        done = run("sweep", write_spec(tmp_path, 1), "--home", home.root, code=2)
+        done = run(*sweep.arguments, code=2)
     assert f"process {os.getpid()} on " in done.stderr
     assert "runs another there since 20" in done.stderr
-    assert not home.ledger("small").exists()
+    assert not sweep.ledger.exists()
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def broken(x):\n    raise ValueError('no such luck')\n")
+    (tmp_path / "mnist.npz").write_bytes(b"torn")
+    for text, words in (
+        (SPEC.replace('"relu"', '"mine:broken"'), "raised ValueError when tried on a small batch: no such"),
+        (SPEC.replace('"digits"', '"mnist"'), "mnist.npz"),
+    ):
+        sweep = Sweep(write_spec(tmp_path, 1, text), tmp_path / "home", "population")
+        done = run(*sweep.arguments, "--data", tmp_path, code=2)
+        assert words in done.stderr
+        assert not sweep.ledger.exists()
+        assert not (sweep.folder / "spec.toml").exists()
+        assert not (sweep.home / "mlflow.db").exists()
 
 
 def test_a_training_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
@@ -283,79 +222,36 @@ def test_a_training_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path
         "        raise ValueError('too wide')\n"
         "    return tf.tanh(x)\n"
     )
-    text = SPEC.replace('"relu"', '"mine:wide"').replace("[fixed]\nwidth = 16\n", "")
-    text += '[factors.width]\nrole = "condition"\nlevels = [16, 32]\n'
-    run("sweep", write_spec(tmp_path, 4, text), "--home", tmp_path / "home")
-    results = {
-        (entry.training.activation, entry.configuration.levels["width"]): entry.result
-        for entry in ledger.read(tmp_path / "home/small/ledger.jsonl").entries
+    text = SPEC.replace('"relu"', '"mine:wide"').replace("replicated_share = 0.3", "replicated_share = 0")
+    text = text.replace("[factors.depth]", "[factors.width]").replace("[2, 3]", "[16, 32]")
+    sweep = Sweep(write_spec(tmp_path, 2, text.replace("width = 16", "depth = 3")), tmp_path / "home")
+    done = run(*sweep.arguments)
+    found = {
+        (each.training.activation, each.configuration.levels["width"]): each.result for each in entries(sweep)
     }
-    assert results["mine:wide", 32].status is Status.ERROR
-    assert "too wide" in results["mine:wide", 32].reason
-    assert results["mine:wide", 16].status is Status.OK
-    assert results["mish", 32].status is Status.OK
+    assert len(found) == 4
+    assert found["mine:wide", 32].status is Status.ERROR
+    assert found["mine:wide", 32].reason == "ValueError: too wide"
+    assert {each.status for (_, width), each in found.items() if width == 16} == {Status.OK}
+    assert found["mish", 32].status is Status.OK
+    assert "4/4 trainings" in done.stderr
+    assert "1 failed" in done.stderr
+    (study,) = studies(sweep).values()
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", [pytest.param("random", marks=pytest.mark.slow), "tpe"])
 def test_tuned_gives_each_activation_the_same_budget_and_resumes(tmp_path: Path, sampler: str) -> None:
-    text = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
-    text += f'[tuning]\ntrials = 3\nsampler = "{sampler}"\n'
-    spec = write_spec(tmp_path, text=text)
-    run("sweep", spec, "--home", tmp_path / "home")
-    path = tmp_path / "home/small/ledger.jsonl"
-    whole = timeless(path)
-    entries = ledger.read(path).entries
-    assert [e.training.activation for e in entries] == ["mish", "relu"] * 3
-    assert all(e.adaptive for e in entries)
-    assert len({e.training.digest for e in entries}) == 6
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:5]))
-    run("sweep", spec, "--home", tmp_path / "home")
-    assert timeless(path) == whole
-
-
-def test_optuna_is_told_the_paired_difference(undisturbed: Path) -> None:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-
-    home = undisturbed / "home"
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(home / "optuna.journal")))
-    trials = optuna.load_study(study_name="small", storage=storage).trials
-    entries = ledger.read(home / "small/ledger.jsonl").entries
-    for trial in trials:
-        mine = [e for e in entries if e.configuration.index == trial.user_attrs["row"]]
-        assert dict(mine[0].configuration.levels) == trial.params
-        value = {
-            (e.training.activation, e.training.replicate): e.result.metrics["test_accuracy"] for e in mine
-        }
-        seeds = {replicate for _, replicate in value}
-        expected = sum(value["mish", r] - value["relu", r] for r in seeds) / len(seeds)
-        assert trial.value == pytest.approx(expected)
-        assert trial.user_attrs["failed mish"] == 0
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> None:
-    spec = Path(__file__).parent.parent / "sweeps/quickstart.toml"
-    homes = {name: tmp_path / name for name in ("undisturbed", "killed")}
-    run("sweep", spec, "--home", homes["undisturbed"])
-    path = homes["killed"] / "quickstart/ledger.jsonl"
-    kept = b""
-    for recorded in (1, 40, 90, 91, 188):
-        driver = start(spec, homes["killed"])
-        while not (path.exists() and path.read_bytes().count(b'"kind":"training"') >= recorded):
-            time.sleep(0.02)
-            assert driver.poll() is None
-        driver.kill()
-        driver.wait()
-        now = path.read_bytes()
-        kept, before = now[: now.rfind(b"\n") + 1], kept
-        assert kept.startswith(before)
-    run("sweep", spec, "--home", homes["killed"])
-    assert path.read_bytes().startswith(kept)
-    assert timeless(path) == timeless(homes["undisturbed"] / "quickstart/ledger.jsonl")
-    tables = {
-        run("table", "quickstart", "--home", home, "--format", "json").stdout for home in homes.values()
-    }
-    assert len(tables) == 1
+    text = TUNED + f'[tuning]\ntrials = 3\nsampler = "{sampler}"\n'
+    sweep = Sweep(write_spec(tmp_path, text=text), tmp_path / "home")
+    first = run(*sweep.arguments)
+    whole = timeless(sweep.ledger)
+    assert [each.training.activation for each in entries(sweep)] == ["mish", "relu"] * 3
+    assert all(each.adaptive for each in entries(sweep))
+    assert len({each.training.digest for each in entries(sweep)}) == 6
+    cut_ledger(sweep, lines=4)
+    again = run(*sweep.arguments)
+    assert timeless(sweep.ledger) == whole
+    assert again.stdout == first.stdout
+    held = {name: len(study.trials) for name, study in studies(sweep).items()}
+    assert held == {"small/mish": 3, "small/relu": 3}
