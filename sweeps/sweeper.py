@@ -153,7 +153,9 @@ def run(
         to_train = [item for item in planned if item.training.digest not in known]
         missing = question.planned_trainings - len(known) if spec.design == "tuned" else len(to_train)
         marker = _Marker(home, spec.name, options)
-        repeated = cross_check.missing([item.training for item in planned], record.checks if record else ())
+        checked = record.checks if record else ()
+        repeats = options.engine == cross_check.CHECKED
+        repeated = cross_check.missing([item.training for item in planned], checked) if repeats else []
         whole = not missing and not (repeated and cross_check.is_possible())
         if record and whole and record.question == question and marker.is_current():
             return record

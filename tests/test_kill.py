@@ -76,8 +76,11 @@ def test_killed_at_every_stage_and_started_again_ends_the_same(undisturbed: Swee
         "nothing is recorded": sweep.ledger.exists,
         "more than half are recorded": lambda: sweep.recorded > whole // 2,
         "all are recorded": lambda: sweep.recorded == whole,
+        "one is repeated by the reference": lambda: b'"kind":"check"' in sweep.ledger.read_bytes(),
         "the report is written": report.exists,
     }
+    if undisturbed.engine == "fit":
+        del stages["one is repeated by the reference"]
     kept = b""
     for hash_seed, condition in enumerate(stages.values()):
         report.unlink(missing_ok=True)
