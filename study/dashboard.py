@@ -232,7 +232,7 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
   `epoch/...` their mean learning curves.
 - MLflow sorts parameters as text. The columns `factor/...` are numbers: sort by them, or search for
   `params.activation = "{question.focus}" and metrics."{numeric}" > 8`.
-- Verdicts stand in the criteria table only: a difference between two runs on this page is one observation.
+- A difference between two runs on this page is one observation: a verdict takes the criteria table.
 """
     guide = guide.replace("\n  ", " ")  # the dashboard shows line breaks as they are
     text = "\n\n".join(filter(None, [" ".join(question.question.split()), answer, guide]))
@@ -248,7 +248,7 @@ def experiment_tags(question: Question) -> dict[str, str]:
     The view is what the dashboard's own menu "Views" stores. It lists the child runs by configuration.
     """
     columns = ["params.`activation`", f"metrics.`{question.metric}`", f"metrics.`{question.metric}_sd`"]
-    columns += [f"params.`{factor.name}`" for factor in question.conditions]
+    columns += [f"params.`{factor.name}`" for factor in _telling(question)]
     columns += ["metrics.`failed`", "tags.`status`"]
     state = {
         "searchFilter": f"tags.`{KIND}` = 'configuration'",
@@ -258,7 +258,7 @@ def experiment_tags(question: Question) -> dict[str, str]:
         "lifecycleFilter": "Active",
         "selectedColumns": columns,
         "columnOrder": ["attributes.`Run Name`"],
-        "columnWidths": {"attributes.`Run Name`": 360, f"metrics.`{question.metric}_sd`": 150},
+        "columnWidths": {"attributes.`Run Name`": 360},
     }
     view = {"name": "Side by side", "createdAt": 0, "state": canonical_json(state)}
     return {
@@ -274,6 +274,11 @@ def pages(experiment: str, parent: str) -> dict[str, str]:
         "the results": f"#/experiments/{experiment}/runs/{parent}?{kind}",
         "the runs side by side": f"#/experiments/{experiment}/runs?{kind}&viewStateShareKey={VIEW}",
     }
+
+
+def _telling(question: Question) -> tuple[Factor, ...]:
+    """Return the factors that a run is named by: a tuned sweep may have no conditions."""
+    return question.conditions or question.factors
 
 
 def _numbers(question: Question) -> str:
@@ -301,7 +306,7 @@ def _ordered(question: Question, levels: Mapping[str, Level]) -> dict[str, Level
 
 
 def _name(question: Question, activation: str, levels: Mapping[str, Level], index: int) -> str:
-    named = [factor for factor in question.conditions if factor.name in levels]
+    named = [factor for factor in _telling(question) if factor.name in levels]
     return " · ".join([f"{activation} #{index}", *(_spoken(f, levels[f.name]) for f in named)])
 
 

@@ -62,6 +62,15 @@ def test_a_name_leads_with_what_tells_runs_apart() -> None:
         assert name == f"{activation} #{index} · depth {levels['depth']} · {levels['optimizer']}"
 
 
+def test_without_conditions_a_run_is_named_by_every_factor() -> None:
+    nuisances = tuple(dataclasses.replace(factor, role="nuisance") for factor in QUESTION.factors)
+    entry = GROUPS[ONCE, "mish"][0]
+    levels = entry.configuration.levels
+    name = run_of([entry], factors=nuisances).name
+    rate = f"lr ×{levels['learning_rate']:.3g}"
+    assert name == f"mish #{ONCE} · depth {levels['depth']} · {levels['optimizer']} · {rate}"
+
+
 @pytest.mark.parametrize(
     ("factor", "level", "spoken"),
     [
