@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: setup study test lint types contracts slow servers docs lock
+.PHONY: setup study test lint types contracts slow servers torch docs lock
 
 setup: $(READY)
 
@@ -44,6 +45,15 @@ slow: $(READY)
 # Needs Chromium and PostgreSQL.
 servers: $(READY)
 	$(BIN)/python -m pytest -m 'browser or postgres'
+
+# The activations on PyTorch tensors, in an environment that has PyTorch and little else.
+torch: $(TORCH)/.ready
+	PYTHONPATH=. $(TORCH)/bin/python -m pytest --noconftest -m torch tests/test_activations_torch.py
+
+$(TORCH)/.ready: requirements-torch.txt
+	@$(PYTHON) -m venv $(TORCH)
+	@$(TORCH)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-torch.txt
+	@touch $@
 
 docs: $(READY)
 	$(BIN)/mkdocs build --strict

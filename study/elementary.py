@@ -303,7 +303,8 @@ def _jax() -> Operations:
                 slope(op, wide, *parameters) * tangent.astype(dtype)
                 for slope, tangent in zip(formula.slopes, tangents, strict=True)
             ]
-            return sum(terms[1:], terms[0]).astype(x.dtype)
+            total: Tensor = sum(terms[1:], terms[0])
+            return total.astype(x.dtype)
 
         @jax.custom_jvp
         def function(*arguments: Tensor) -> Tensor:
