@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study import ledger
+from study.environment import compatible, differences
 from study.errors import InputError
 from study.ledger import Entry, Ledger, encode
 from study.question import Factor, Question
@@ -72,6 +73,48 @@ def test_what_was_written_is_read_back(tmp_path: Path, training: Training) -> No
     last = record.entries[2].result
     assert last.status is Status.DIVERGED
     assert math.isnan(last.curve["train_loss"][1])
+
+
+def test_a_new_ledger_appears_whole(tmp_path: Path) -> None:
+    """A kill while it is made leaves no ledger, and what it leaves does no harm."""
+    path = tmp_path / "a" / "ledger.jsonl"
+    path.parent.mkdir()
+    path.with_name("ledger.jsonl.partial").write_bytes(encode({"kind": "header"})[:-5])
+    ledger.create(path, {"threads": 1}, "2026-01-01T00:00:00+00:00", QUESTION)
+    record = ledger.read(path)
+    assert record.question == QUESTION
+    assert record.fingerprints == ({"threads": 1},)
+    assert not path.with_name("ledger.jsonl.partial").exists()
+
+
+ALONE = {"threads": 1, "own": {"mine:bent": "a1"}}
+
+
+@pytest.mark.parametrize(
+    ("later", "mixed"),
+    [
+        ({"threads": 1, "own": {"mine:bent": "a1", "mine:wavy": "b1"}}, False),
+        ({"threads": 1, "own": {}}, False),
+        ({"threads": 1, "own": {"mine:bent": "a2"}}, True),
+        ({"threads": 2, "own": {"mine:bent": "a1"}}, True),
+    ],
+)
+def test_only_a_function_that_joins_leaves_the_environment_one(
+    tmp_path: Path, later: dict[str, object], mixed: bool
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger.create(path, ALONE, "2026-01-01T00:00:00+00:00", QUESTION)
+    with Ledger(path) as book:
+        book.header(later, "2026-01-02T00:00:00+00:00")
+    assert ledger.read(path).mixed is mixed
+    assert compatible(ALONE, later) is not mixed
+
+
+def test_a_difference_names_what_was_edited() -> None:
+    assert differences(ALONE, {"threads": 2, "own": {"mine:bent": "a2"}}) == [
+        "source of mine:bent: a1 -> a2",
+        "threads: 1 -> 2",
+    ]
 
 
 def test_appending_later_goes_on(tmp_path: Path, training: Training) -> None:
