@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from engine_children import design
-from sweep_runs import recorded, run, start, timeless, wait_until, write_spec
+from sweep_runs import Sweep, run, start, timeless, wait_until, write_spec
 from test_ledger import QUESTION
 
 from analysis.agreement import Agreement, agreement_of, sentence
@@ -131,23 +131,22 @@ def test_a_sweep_without_a_check_says_so(training: Training) -> None:
 
 
 def test_a_sweep_is_checked_and_a_kill_repeats_nothing(tmp_path: Path) -> None:
-    spec, home = write_spec(tmp_path, 12), tmp_path / "home"
-    path = home / "small/ledger.jsonl"
-    planned = run("plan", spec, "--home", home).stdout
+    sweep = Sweep(write_spec(tmp_path, 12), tmp_path / "home", "population")
+    home, path = sweep.home, sweep.ledger
+    planned = run("plan", sweep.spec, "--home", home).stdout
     checks = int(re.search(r"to repeat (\d+) trainings with the", planned)[1])  # type: ignore[index]
     assert checks >= 2
-    arguments = ("sweep", spec, "--home", home, "--engine", "population")
-    with start(*arguments) as driver:
+    with start(*sweep.arguments) as driver:
         wait_until(driver, lambda: path.exists() and b'"kind":"check"' in path.read_bytes())
         driver.kill()
     assert path.read_bytes().count(b'"kind":"check"') < checks
-    before, trained = path.read_bytes(), recorded(path)
+    before, trained = path.read_bytes(), sweep.recorded
     assert "stopped" in run("status", "small", "--home", home).stdout
-    done = run(*arguments)
+    done = run(*sweep.arguments)
     left = checks - before.count(b'"kind":"check"')
     assert f"repeating {left} trainings with the reference" in done.stderr
     assert path.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
-    assert recorded(path) == trained
+    assert sweep.recorded == trained
     assert "complete" in run("status", "small", "--home", home).stdout
     record = ledger.read(path)
     assert len(record.checks) == checks
@@ -161,7 +160,7 @@ def test_a_sweep_is_checked_and_a_kill_repeats_nothing(tmp_path: Path) -> None:
             assert results[digest].metrics[name] == pytest.approx(value, **tolerance)
     assert f"{checks} trainings in {checks // 2} blocks, picked by their digest" in done.stdout
     lines = timeless(path)
-    run(*arguments)
+    run(*sweep.arguments)
     assert timeless(path) == lines
 
 
