@@ -86,7 +86,7 @@ def step_rate(training: Training, members: int, repeats: int) -> tuple[float, fl
     def once() -> float:
         nonlocal state
         started = time.perf_counter()
-        state, seen = compiled._epoch(state, fixed, *batches)
+        state, seen = compiled._epoch(state, fixed, compiled._data, *batches)
         jax.block_until_ready((state, seen))
         return time.perf_counter() - started
 

@@ -19,17 +19,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from study import ledger
+from study.dashboard import Results
 from study.environment import processor
 from study.ledger import Entry
 from study.packing import Group, Pack
 from study.question import Question
+from study.reports import EpochDone
 from study.training import Status, Training, TrainingResult
 from sweeps import sweeper
 from sweeps.executors import Ready
@@ -104,9 +105,9 @@ class Watch:
         del done, programs
         self.planned = question.planned_trainings
 
-    def trained(self, entry: Entry) -> None:
+    def trained(self, entry: Entry, whole: int) -> None:
         """Note one training."""
-        del entry
+        del entry, whole
         self.times.append(time.perf_counter())
         if len(self.times) % max(1, self.planned // 10) == 0:
             self.memory.append(_resident_mib())
@@ -115,9 +116,14 @@ class Watch:
         """Print what is said about MLflow."""
         print(sentence, file=sys.stderr)
 
-    def __getattr__(self, name: str) -> Any:
-        """Take whatever else a monitor is told."""
-        return lambda *_, **__: None
+    def epoch(self, done: EpochDone) -> None:
+        """Take no note."""
+
+    def check(self, left: int) -> None:
+        """Take no note."""
+
+    def checked(self) -> None:
+        """Take no note."""
 
 
 def _resident_mib() -> float:
@@ -130,13 +136,8 @@ def _sweep(home: Path, configurations: int) -> None:
     text = SPEC.format(configurations=configurations)
     options = sweeper.Options(engine="fit", data=None, import_from=home)
     watch, started = Watch(), time.perf_counter()
-
-    def publish(record: ledger.Record) -> Mapping[str, Any]:
-        del record
-        return {}
-
     with mock.patch.object(sweeper, "ChildExecutor", Stub):
-        sweeper.run(parse(text, "stub"), text, Home(home), options, watch, publish)
+        sweeper.run(parse(text, "stub"), text, Home(home), options, watch, lambda _: Results())
     ended, times = time.perf_counter(), watch.times
     each = 1e3 * (times[-1] - times[0]) / len(times) if times else 0.0
     before = times[0] - started if times else ended - started

@@ -135,7 +135,7 @@ def ours(engine: str, spec: Path, home: Path) -> Timed:
     command = [sys.executable, "-m", "mishstudy", "sweep", str(spec), "--home", str(home), "--engine", engine]
     seconds = _timed(command)
     record = ledger.read(next(home.glob("*/ledger.jsonl")), curves=False)
-    checks = (entry.result.seconds + entry.result.build_seconds for entry in record.checks)
+    checks = (result.seconds + result.build_seconds for result in record.checks.values())
     scores = (entry.result.metrics.get("test_accuracy", 0.0) for entry in record.entries)
     return Timed(seconds, sum(checks), fmean(scores))
 

@@ -14,8 +14,8 @@ def render(plan: Plan) -> RenderableType:
     smallest, middle, largest = plan.cost.members_per_program
     programs = f"{plan.cost.programs}, with {smallest} to {largest} trainings each (median {middle})"
     check = (
-        f", {duration(plan.cost.check_seconds)} of it to repeat {plan.cost.checks} trainings with the reference "
-        "engine"
+        f", {duration(plan.cost.check_seconds)} of it to repeat {plan.cost.checks} trainings "
+        "with the reference engine"
         if plan.cost.checks
         else ""
     )
