@@ -155,11 +155,10 @@ def _open(group: Sequence[Findings], question: Question) -> Statement:
             f"{quantity_text(worst.difference_to_settle, question.unit)}"
         )
     return Statement(
-        f"not enough evidence{more}",
         "",
+        f"not settled against {RIVAL}{more}",
         f"There is no sign that {group[0].factor.name} matters, and not enough evidence against "
         f"{RIVAL}{more}.",
-        link="against",
     )
 
 
