@@ -43,7 +43,7 @@ _SHORT = {
     "regularizer_strength": "strength",
 }
 # Okabe and Ito's palette, told apart with every kind of colour vision; the focus gets the first one.
-_COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 VIEW = "mishstudy"
 """Identity of the saved view, in its tag and in links to it."""
 

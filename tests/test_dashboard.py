@@ -183,7 +183,7 @@ def test_activations_have_colours_of_their_own() -> None:
     runs = [child_run(question_of(spec), [entry], started=0, ended=1) for entry in entries_of(spec)[:5]]
     colours = [run.tags["mlflow.runColor"] for run in runs]
     assert len({run.parameters["activation"] for run in runs}) == len(set(colours)) == 5
-    assert colours[0] == "#D55E00"
+    assert colours[0] == "#0072B2"
     assert all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in colours)
 
 
