@@ -15,7 +15,7 @@ def make_whole(uri: str) -> None:
     from sqlalchemy.engine import make_url
 
     url = make_url(uri)
-    if not url.database or Path(url.database).exists():
+    if url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists():
         return
     path = Path(url.database)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -57,9 +57,8 @@ def open_client(uri: str) -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    if uri.startswith("sqlite"):
-        make_whole(uri)
-    elif not uri.startswith("http"):
+    make_whole(uri)
+    if not uri.startswith(("http", "sqlite")):
         _check_reachable(uri)
     return MlflowClient(tracking_uri=uri)
 
