@@ -143,6 +143,7 @@ def test_a_signal_stops_servers_and_their_children(tmp_path: Path, number: signa
         assert served.gone()
 
 
+@pytest.mark.slow
 def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path, "stubborn") as served:
         started = time.monotonic()

@@ -426,6 +426,7 @@ def test_a_server_that_hangs_in_the_middle_keeps_nobody_waiting(server: MlflowSe
     assert len(runs_of(server.url, "paused")) == 9
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: MlflowServer, tmp_path: Path) -> None:
     server.start()
     question = dataclasses.replace(QUESTION, name="lost")
