@@ -18,6 +18,7 @@ from simulated_runs import Truth, simulate
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, TunedBest, criteria_table
 from analysis.exports import (
+    answer_markdown,
     evidence_rows,
     latex_escape,
     markdown_escape,
@@ -28,6 +29,7 @@ from analysis.exports import (
     to_json,
     to_latex,
     to_markdown,
+    to_metrics,
     tuned_rows,
 )
 from analysis.notes import notes
@@ -190,6 +192,26 @@ def test_markdown_opens_with_the_answer(table: CriteriaTable) -> None:
     assert blocks[0] == "# When does mish win?"
     assert blocks[2].startswith("| Parameter ")
     assert blocks[3].startswith("- On average over the configurations, ")
+
+
+def test_the_answer_alone_is_what_the_whole_begins_with(table: CriteriaTable, tuned: CriteriaTable) -> None:
+    for made in (table, tuned):
+        whole, answer = to_markdown(made), answer_markdown(made)
+        assert whole.split("\n\n", 2)[2].startswith(f"{answer}\n\n## ")
+        assert "\n#" not in answer
+
+
+def test_numbers_to_sort_sweeps_by(table: CriteriaTable, tuned: CriteriaTable) -> None:
+    numbers = to_metrics(table)
+    relu = table.headline[0]
+    assert (numbers["difference/relu"], numbers["win_rate/relu"]) == (relu.difference, relu.win_rate)
+    counts = {name: value for name, value in numbers.items() if name.startswith("verdicts/")}
+    assert list(counts) == [f"verdicts/{verdict.value}" for verdict in Verdict]
+    assert sum(counts.values()) == len(table.levels)
+    assert counts["verdicts/wins"] == sum(each.verdict is Verdict.WINS for each in table.levels) > 0
+    assert to_metrics(tuned) == {f"best/{name}": 96.25 for name in ("mish", "relu", NASTY)}
+    unknown = dataclasses.replace(relu, difference=None)
+    assert "difference/relu" not in to_metrics(dataclasses.replace(table, headline=(unknown,)))
 
 
 def test_provisional_is_said_before_the_table_in_every_form() -> None:
