@@ -113,10 +113,10 @@ def sweep(
             record = run(read, spec.read_text(encoding="utf-8"), where, options, monitor, _publish(where))
         except KeyboardInterrupt:
             monitor.stop()
-            _leave(
-                f"stopped; nothing that was recorded is lost. Go on with: {_command(where, 'sweep', spec)}",
-                130,
-            )
+            from study.redaction import redact
+
+            again = redact(shlex.join([*_program(), *sys.argv[1:]]))
+            _leave(f"stopped; nothing that was recorded is lost. Go on with: {again}", 130)
     _show_table(record)
     _show_where(where, record, tracking_uri)
 
@@ -380,15 +380,18 @@ def _show_where(home: "Home", record: "Record", tracking_uri: str | None) -> Non
     _say(f"Table:      {_command(home, 'table', name)} --format md|csv|json|latex|html")
 
 
-def _command(home: "Home", *words: str | Path) -> str:
+def _command(home: "Home", *words: str) -> str:
     """Return a command that can be pasted into the shell from which this one was called."""
+    option = [] if home.root == DEFAULT_HOME.resolve() else ["--home", str(home.root)]
+    return shlex.join([*_program(), *words, *option])
+
+
+def _program() -> list[str]:
+    """Return how this program was called."""
     called = Path(sys.argv[0])
     if called.name != "mishstudy":
-        program = [sys.executable, "-m", "mishstudy"]
-    else:
-        program = ["mishstudy" if shutil.which("mishstudy") == str(called) else str(called)]
-    option = [] if home.root == DEFAULT_HOME.resolve() else ["--home", str(home.root)]
-    return shlex.join([*program, *map(str, words), *option])
+        return [sys.executable, "-m", "mishstudy"]
+    return ["mishstudy" if shutil.which("mishstudy") == str(called) else str(called)]
 
 
 def _print(renderable: "RenderableType") -> None:

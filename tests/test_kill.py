@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,6 @@ def test_killed_at_every_stage_and_started_again_ends_the_same(undisturbed: Swee
     report = sweep.folder / "report.html"
     whole = undisturbed.recorded
     stages: dict[str, Callable[[], bool]] = {
-        "the training process starts": (sweep.folder / "training.log").exists,
         "nothing is recorded": sweep.ledger.exists,
         "more than half are recorded": lambda: sweep.recorded > whole // 2,
         "all are recorded": lambda: sweep.recorded == whole,
@@ -93,7 +93,11 @@ def test_killed_at_every_stage_and_started_again_ends_the_same(undisturbed: Swee
     assert_the_same_end(sweep, undisturbed)
 
 
-def test_the_training_process_is_replaced_when_it_is_killed(undisturbed: Sweep, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["fit", pytest.param("population", marks=pytest.mark.slow)])
+def test_the_training_process_is_replaced_when_it_is_killed(
+    finished_sweep: Callable[[str], Sweep], tmp_path: Path, engine: str
+) -> None:
+    undisturbed = finished_sweep(engine)
     sweep = Sweep(write_spec(tmp_path), tmp_path / "home", undisturbed.engine)
     with start(*sweep.arguments) as driver:
         wait_until(driver, lambda: sweep.recorded >= 1)
@@ -108,7 +112,7 @@ def test_the_training_process_is_replaced_when_it_is_killed(undisturbed: Sweep, 
 
 @pytest.mark.parametrize("stage", ["starting", "training", "publishing"])
 def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path, stage: str) -> None:
-    sweep = Sweep(write_spec(tmp_path, configurations=8), tmp_path / "home", "population")
+    sweep = Sweep(write_spec(tmp_path), tmp_path / "home", "population")
     condition = {
         "starting": (sweep.folder / "training.log").exists,
         "training": lambda: sweep.recorded >= 1,
@@ -121,7 +125,8 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path, stage: str)
         output, errors = driver.communicate(timeout=100)
     assert driver.returncode == 130, errors
     assert output == ""
-    assert f"Go on with: mishstudy sweep {sweep.spec} --home {sweep.home}" in errors
+    again = " ".join([sys.executable, "-m", "mishstudy", *map(str, sweep.arguments)])
+    assert f"nothing that was recorded is lost. Go on with: {again}\n" in errors
     assert "Traceback" not in errors
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive

@@ -54,9 +54,11 @@ def studies(sweep: Sweep) -> dict[str, optuna.Study]:
     return {name: optuna.load_study(study_name=name, storage=storage) for name in names}
 
 
-def cut_ledger(sweep: Sweep, lines: int = 1) -> None:
-    """Take the last trainings away, so that there is something to train."""
-    sweep.ledger.write_bytes(b"".join(sweep.ledger.read_bytes().splitlines(keepends=True)[:-lines]))
+def cut_ledger(sweep: Sweep, trainings: int = 1) -> None:
+    """Take the last trainings away, and what follows them, so that there is something to train."""
+    lines = sweep.ledger.read_bytes().splitlines(keepends=True)
+    places = [place for place, line in enumerate(lines) if b'"kind":"training"' in line]
+    sweep.ledger.write_bytes(b"".join(lines[: places[-trainings]]))
 
 
 def forge_version(sweep: Sweep, package: str, version: str) -> None:
@@ -77,7 +79,11 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished: Sweep) -> Non
     assert again.stdout == third.stdout == finished.tables()[1]
 
 
-def test_another_process_and_hash_seed_write_the_same_ledger(finished: Sweep, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [pytest.param("fit", marks=pytest.mark.slow), "population"])
+def test_another_process_and_hash_seed_write_the_same_ledger(
+    finished_sweep: Callable[[str], Sweep], tmp_path: Path, engine: str
+) -> None:
+    finished = finished_sweep(engine)
     other = Sweep(write_spec(tmp_path), tmp_path / "home", finished.engine)
     done = run(*other.arguments, PYTHONHASHSEED="31337")
     assert timeless(other.ledger) == timeless(finished.ledger)
@@ -104,20 +110,19 @@ def test_optuna_is_told_the_paired_difference(small: Sweep) -> None:
 
 
 def test_a_sweep_may_grow_and_keeps_what_it_has(copied: Sweep) -> None:
-    more_seeds = SPEC.replace("epochs = 3", "epochs = 3\nreplicates = 2")
-    with_tanh = more_seeds.replace('["relu"]', '["relu", "tanh"]')
-    for text, activations in ((SPEC, 2), (with_tanh, 3)):
-        held = copied.ledger.read_bytes()
-        write_spec(copied.spec.parent, 6, text)
-        run(*elsewhere(copied))
-        assert copied.ledger.read_bytes().startswith(held)
-        record = ledger.read(copied.ledger)
-        assert len(record.entries) == record.question.planned_trainings > held.count(b'"kind":"training"')
-        blocks = {each.training.block for each in record.entries}
-        assert len(record.entries) == len(blocks) * activations
-        assert not record.mixed
-        (study,) = studies(copied).values()
-        assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 6
+    held = copied.ledger.read_bytes()
+    text = SPEC.replace("epochs = 3", "epochs = 3\nreplicates = 2").replace('["relu"]', '["relu", "tanh"]')
+    write_spec(copied.spec.parent, 6, text)
+    run(*elsewhere(copied))
+    assert copied.ledger.read_bytes().startswith(held)
+    record = ledger.read(copied.ledger)
+    assert len(record.entries) == record.question.planned_trainings > held.count(b'"kind":"training"')
+    blocks = {each.training.block for each in record.entries}
+    assert len(record.entries) == len(blocks) * 3
+    assert {each.training.replicate for each in record.entries} >= {0, 1}
+    assert not record.mixed
+    (study,) = studies(copied).values()
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 6
 
 
 @pytest.mark.parametrize(
@@ -169,9 +174,7 @@ OWN = "def bent(x):\n    return x * x\n\n\ndef wavy(x):\n    return x + 0.5 * x 
 def test_an_activation_of_ones_own_joins_and_is_refused_once_it_is_edited(tmp_path: Path) -> None:
     module = tmp_path / "mine.py"
     module.write_text(OWN)
-    sweep = Sweep(
-        write_spec(tmp_path, 1, SPEC.replace('"relu"', '"mine:bent"')), tmp_path / "home", "population"
-    )
+    sweep = Sweep(write_spec(tmp_path, 1, SPEC.replace('"relu"', '"mine:bent"')), tmp_path / "home", "fit")
     run(*sweep.arguments)
     write_spec(tmp_path, 1, SPEC.replace('"relu"', '"mine:bent", "mine:wavy"'))
     run(*sweep.arguments)
@@ -249,7 +252,7 @@ def test_tuned_gives_each_activation_the_same_budget_and_resumes(tmp_path: Path,
     assert [each.training.activation for each in entries(sweep)] == ["mish", "relu"] * 3
     assert all(each.adaptive for each in entries(sweep))
     assert len({each.training.digest for each in entries(sweep)}) == 6
-    cut_ledger(sweep, lines=4)
+    cut_ledger(sweep, trainings=4)
     again = run(*sweep.arguments)
     assert timeless(sweep.ledger) == whole
     assert again.stdout == first.stdout
