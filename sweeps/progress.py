@@ -67,7 +67,8 @@ class TerminalMonitor:
     def check(self, left: int) -> None:
         """Open the display of the check between the engines."""
         self.stop()
-        self._say(f"{self._name}: repeating {left} trainings with the reference engine, to compare the two.")
+        again = f"{left} training{'s' * (left > 1)}"
+        self._say(f"{self._name}: repeating {again} with the reference engine, to compare the two.")
         self._open("repeated", 0, left)
 
     def checked(self) -> None:

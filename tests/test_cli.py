@@ -78,7 +78,7 @@ BAD_INPUT = [
     (["plan", SPEC, "--engine", "fast"], "--engine takes auto, fit or population, and 'fast' was given"),
     (["sweep", SPEC, "--tracking-uri", "./mlruns"], "MLflow's file store is not supported"),
     (["sweep", SPEC, "--tracking-uri", "ftp://u:secret@h/x"], "has an unknown scheme"),
-    (["sweep", SPEC, "--storage", "nonsense"], "must be a database URL that can be opened"),
+    (["sweep", SPEC, "--storage", "nonsense"], "the storage URL 'nonsense' is not a database URL"),
     (["sweep", SPEC, "--storage", "postgresql://u:secret@h/x"], "must be a database URL that can be opened"),
     (["sweep", SPEC, "--home", "/dev/null/runs"], "must be a folder that can be written"),
     (["status", "nothing"], "there is no sweep 'nothing' in the home"),

@@ -176,6 +176,7 @@ PathFinder.find_spec = find_spec
 """
 
 
+@pytest.mark.slow
 def test_without_tensorflow_a_sweep_is_trained_and_says_that_it_was_not_checked(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TENSORFLOW)
     spec = write_spec(tmp_path, 2)

@@ -48,8 +48,15 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
         executor.stop()
 
 
-def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+@pytest.fixture
+def children() -> Callable[[], list[psutil.Process]]:
+    """Return what lists the training processes that a test has started."""
+
+    def listed() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+
+    earlier = listed()
+    return lambda: [each for each in listed() if each not in earlier]
 
 
 def outcomes(results: list[TrainingResult], asked: list[Training]) -> list[tuple[str, int, Status]]:
@@ -84,6 +91,7 @@ def test_a_training_that_kills_its_process_twice_is_an_error_and_the_rest_goes_o
     assert {each.reason for each in results[3:5]} == {"ValueError: not this one"}
 
 
+@pytest.mark.slow
 def test_a_pack_that_kills_its_process_is_lost_alone(opened: Opener, training: Training) -> None:
     """The engine compiles a pack while it trains the one before; the one before is not to blame."""
     slow = [
@@ -105,7 +113,9 @@ def test_a_pack_that_kills_its_process_is_lost_alone(opened: Opener, training: T
     assert {each.reason for each in results[4:6]} == {"the training process died 2 times (exit code 7)"}
 
 
-def test_a_process_that_died_between_two_tasks_is_replaced(opened: Opener, training: Training) -> None:
+def test_a_process_that_died_between_two_tasks_is_replaced(
+    opened: Opener, children: Callable[[], list[psutil.Process]], training: Training
+) -> None:
     executor = opened()
     executor.start()
     first = list(executor.train(groups([training])))
@@ -121,7 +131,9 @@ def test_a_process_that_died_between_two_tasks_is_replaced(opened: Opener, train
     assert not children()
 
 
-def test_leaving_the_results_early_stops_the_process(opened: Opener, training: Training) -> None:
+def test_leaving_the_results_early_stops_the_process(
+    opened: Opener, children: Callable[[], list[psutil.Process]], training: Training
+) -> None:
     executor = opened()
     executor.start()
     results = executor.train(groups([dataclasses.replace(training, replicate=i) for i in range(50)]))
@@ -166,9 +178,7 @@ def test_a_process_that_cannot_start_says_where_its_last_words_are(
     opened: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "keras.py").write_text("raise SystemExit('this keras is broken')\n")
-    with pytest.raises(
-        RunError, match=r"died while it started \(exit code 1\); .*training\.log has"
-    ):
+    with pytest.raises(RunError, match=r"died while it started \(exit code 1\); .*training\.log has"):
         opened().start()
     assert "this keras is broken" in (tmp_path / "training.log").read_text()
 
