@@ -164,9 +164,13 @@ def _calibration(engine: str, home: Home) -> tuple[float, float, str]:
     if len(done) < 10:
         return 1.0, 1.0, f"No timings in this home yet, so times are assumed: {speed.words}."
     trained = median(entry.result.seconds / speed.training(entry.training) for entry in done)
-    builds = [entry for entry in done if entry.result.build_seconds > 0]
-    built = median(entry.result.build_seconds / speed.program(entry.training) for entry in builds)
-    return trained, built, f"Times are scaled by {len(done)} trainings of the engine {engine} in this home."
+    builds = [each for each in done if each.result.build_seconds > 0]
+    built = [each.result.build_seconds / speed.program(each.training) for each in builds]
+    return (
+        trained,
+        median(built or [1.0]),
+        f"Times are scaled by {len(done)} trainings of the engine {engine} in this home.",
+    )
 
 
 def steps(training: Training) -> int:
