@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
 READY := $(VENV)/.ready
 TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -25,8 +26,9 @@ $(READY): requirements.lock pyproject.toml
 study: $(READY)
 	@$(BIN)/mishstudy sweep sweeps/quickstart.toml
 
+# In two processes; what is in one file stays in one, as it shares what it has set up.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST) --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -40,11 +42,11 @@ contracts: $(READY)
 
 # Minutes rather than seconds: long simulations, kills in the quickstart, notebooks.
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) --numprocesses 2 --dist loadfile -m slow
 
 # Needs Chromium and PostgreSQL.
 servers: $(READY)
-	$(BIN)/python -m pytest -m 'browser or postgres'
+	$(PYTEST) -m 'browser or postgres'
 
 # The activations on PyTorch tensors, in an environment that has PyTorch and little else.
 torch: $(TORCH)/.ready
