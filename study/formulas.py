@@ -148,8 +148,9 @@ def _beta_mish_parts(op: Operations, x: Tensor, beta: Tensor) -> tuple[Tensor, T
     x = op.maximum(op.minimum(x, _LARGEST_EXPONENT / beta), -_FAR)
     positive = op.softplus(x)
     h = op.tanh(0.5 * beta * positive)
-    r = 1 / (1 + h * h)
-    root = (1 - h * h) * r
+    square = h * h
+    r = 1 / (1 + square)
+    root = (1 - square) * r
     return x, positive, 2 * h * r, root * root
 
 
