@@ -7,6 +7,7 @@ whose content has changed, is replaced. So the driver sends all it knows at ever
 """
 
 import contextlib
+import importlib
 import logging
 import queue
 import threading
@@ -128,6 +129,11 @@ class Tracker:
         self._finished = False
         self._progress = (0, 0, 0, 0)
         self._progress_queued = False
+        if uri.startswith("http"):
+            # A request of MLflow imports IPython where it is installed, and Matplotlib breaks on one that
+            # another thread has half imported.
+            with contextlib.suppress(ImportError):
+                importlib.import_module("IPython")
         self._jobs.put(lambda _: None)  # connects: the dashboard shows a sweep that has only begun
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
         self._thread.start()

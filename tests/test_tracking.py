@@ -7,6 +7,8 @@ import math
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -450,6 +452,23 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: MlflowServe
     runs = runs_of(server.url, "lost")
     assert len(runs) == 9
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+FIGURE = """
+import sys
+from pathlib import Path
+from matplotlib.figure import Figure
+import test_tracking
+with test_tracking.tracking(sys.argv[1], Path(sys.argv[2])):
+    assert sys.modules["IPython"].version_info
+    Figure().savefig(Path(sys.argv[2], "figure.png"))
+"""
+
+
+def test_figures_can_be_drawn_while_it_connects(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    subprocess.run([sys.executable, "-c", FIGURE, url, str(tmp_path)], check=True, cwd=Path(__file__).parent)
+    assert (tmp_path / "figure.png").exists()
 
 
 def password_urls() -> list[str]:
