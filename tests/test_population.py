@@ -512,7 +512,8 @@ def test_each_step_of_a_deep_network_equals_the_reference_from_the_same_state(
     states, losses = inside.submit(_states, deep, 51).result()
     expected, errors = reference.submit(_reference_steps, deep, states).result()
     np.testing.assert_allclose(losses[:50], expected, rtol=PARITY)
-    assert max(errors) < 1e-3
+    # Lion takes the sign: an element near 0 that turns makes twice its step.
+    assert max(errors) < (0.05 if optimizer == "lion" else 1e-3)
 
 
 @pytest.mark.slow
