@@ -207,8 +207,8 @@ class MlflowSweep:
         if location is not None and found.artifact_location != location:
             raise RunError(
                 f"{experiment} keeps its artifacts in {found.artifact_location} and this home has them in "
-                f"{location}: the home was moved, or two homes share the database; move it back, or use "
-                "another tracking URI."
+                f"{location}: the home was moved, or two homes share the database; move it back, make the "
+                "home's MLflow database anew as the page on dashboards says, or use another tracking URI."
             )
         return found.experiment_id
 

@@ -238,7 +238,7 @@ class Tracker:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, RunError):
             return str(error)
-        said = redact(str(error)).strip().partition("\n")[0] or type(error).__name__
+        said = redact(_words(error)).strip().partition("\n")[0] or type(error).__name__
         return f"MLflow at {self._uri} could not be written: {said[:300]}."
 
     def _write_child(self, run: ChildRun, sweep: MlflowSweep) -> None:
@@ -253,3 +253,11 @@ class Tracker:
         sweep.log_results(results)
         sweep.end("FINISHED")
         self._finished = True
+
+
+def _words(error: BaseException) -> str:
+    """Return what the system said of a file or a connection, where that is at the bottom, or the error."""
+    root = error
+    while (inner := root.__cause__ or root.__context__) is not None:
+        root = inner
+    return root.strerror if isinstance(root, OSError) and root.strerror else str(error)

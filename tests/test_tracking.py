@@ -393,9 +393,10 @@ def test_a_server_that_comes_up_late_gets_everything(server: MlflowServer, tmp_p
         report = tracker.finish(RESULTS, wait=1.5)
         assert 1.4 < time.monotonic() - started < 3
         assert (report.written, report.pending, report.finished) == (0, 8, False)
-        assert report.problem.startswith(f"MLflow at {server.url} could not be written: ")
-        assert report.sentence.startswith(
+        assert report.problem == f"MLflow at {server.url} could not be written: Connection refused."
+        assert report.sentence == (
             f"MLflow does not hold 8 runs and the results yet in the experiment 'small' at {server.url}: "
+            f"{report.problem} Nothing is lost: run the same sweep again to catch up."
         )
         server.start()
         assert tracker.finish(RESULTS, wait=60).complete
