@@ -27,18 +27,16 @@ os.environ["KERAS_BACKEND"] = "jax"
 import jax
 import jax.numpy as jnp
 import keras
-from keras import ops
 
-from study import architectures, batches, datasets, optimizers, streams
+from study import batches, datasets, streams
 from study.curve import Curve
 from study.engine import Engine
 from study.errors import InputError
 from study.initial_values import draw, schemes_of
-from study.layers import Rates
 from study.memory import free_bytes
 from study.packing import Pack
 from study.reports import EpochDone, Report, Split
-from study.slices import sliced
+from study.steps import State, Steps
 from study.training import Status, TrainingResult, failure
 
 ENGINE = "population"
@@ -47,9 +45,6 @@ JIT_COMPILE = True
 
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 256, 1024
 """Images that are scored at once."""
-
-State = dict[str, Any]
-"""What a pack carries from step to step; every leaf has the members as its first axis."""
 
 
 def configure(threads: int) -> str:
@@ -136,139 +131,27 @@ class CompiledPopulation:
         self._report = report
         self.dataset = dataset
         self.program = program = pack.program
-        self._repeats = len(pack.activations)
         card = dataset.card
-        self._rates = Rates(dropping=program.dropping)
-        self._network = architectures.build(
-            program, card.input_shape, card.classes, sliced(pack.activations, pack.blocks), self._rates
-        )
-        self._schemes = schemes_of(self._network)
-        self._rate_variables = self._rates.variables
-        known = {id(variable) for variable in self._rate_variables}
-        self._trainable = self._network.trainable_variables
-        self._other = [v for v in self._network.non_trainable_variables if id(v) not in known]
-        self._optimizers = [optimizers.build(name) for name in pack.optimizers]
-        for optimizer in self._optimizers:
-            optimizer.build(self._trainable)
-        self._starts = [[np.asarray(v) for v in optimizer.variables] for optimizer in self._optimizers]
+        self._device = device = Steps(pack, card)
+        self._repeats = len(pack.activations)
+        self._schemes = schemes_of(device.network)
+        self._starts = [[np.asarray(v) for v in optimizer.variables] for optimizer in device.optimizers]
         self._steps = len(dataset.train.x) // program.batch_size
         self._data = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
         # One size of chunk serves all cuts, so that scoring is compiled once.
         largest = max(len(dataset.validation.x), len(dataset.test.x), _SMALLEST_CHUNK)
         self._chunk = min(_LARGEST_CHUNK, largest)
         state, fixed = self._begin(pack)
-        epoch = jax.jit(self._run_epoch, donate_argnums=0)
+        epoch = jax.jit(device.epoch, donate_argnums=0)
         self._epoch = epoch.lower(state, fixed, self._data, *self._batches(pack, 0)).compile()
         weights = {name: state[name] for name in ("trainable", "other")}
         images = np.zeros((self._chunk, *card.input_shape), np.float32)
         if pack.noisy_scores:
             images = np.stack([images] * pack.blocks)
         labels, counted = np.zeros(self._chunk, np.int32), np.zeros(self._chunk, bool)
-        self._scored = jax.jit(self._run_score).lower(weights, images, labels, counted).compile()
+        self._scored = jax.jit(device.score).lower(weights, images, labels, counted).compile()
         self._weights_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(weights))
         self._build_seconds = time.perf_counter() - started
-
-    # What happens on the device: pure functions of arrays.
-
-    def _call(
-        self, trainable: Any, other: Any, rates: Any, x: Any, *, training: bool
-    ) -> tuple[Any, Any, Any]:
-        """Return logits, the sum of the penalties, and the new values of the other variables."""
-        values = [
-            *zip(self._trainable, trainable, strict=True),
-            *zip(self._other, other, strict=True),
-            *zip(self._rate_variables, rates, strict=True),
-        ]
-        with keras.StatelessScope(values, collect_losses=True) as scope:
-            logits = self._network(x, training=training)
-            penalties = self._network.losses if training else []
-        new = [scope.get_current_value(v) for v in self._other]
-        new = [old if value is None else value for old, value in zip(other, new, strict=True)]
-        return logits, sum(penalties, jnp.float32(0.0)), new
-
-    def _batch(
-        self, data: Any, rows: Any, coefficient: Any, keys: Any, noise: Any, step: Any
-    ) -> tuple[Any, Any]:
-        """Return inputs and one-hot targets of a block."""
-        x = data[0][rows]
-        y = jax.nn.one_hot(data[1][rows], self.dataset.card.classes)
-        x = batches.augment(x, self.program.augmentation, keys["augmentation"], step, ops)
-        if self.program.noisy:
-            x = batches.add_noise(x, noise, keys["noise"], step, ops)
-        if self.program.mixed:
-            x, y = batches.mix(x, coefficient, ops), batches.mix(y, coefficient, ops)
-        return x, y
-
-    def _step(self, state: State, fixed: State, x: Any, y: Any, step: Any) -> tuple[State, tuple[Any, Any]]:
-        """Take one optimizer step of one member."""
-        rates = [*fixed["rates"], step]
-
-        def objective(trainable: Any) -> tuple[Any, tuple[Any, Any, Any]]:
-            logits, penalty, other = self._call(trainable, state["other"], rates, x, training=True)
-            loss = jnp.mean(-jnp.sum(y * jax.nn.log_softmax(logits), axis=1))
-            hits = jnp.mean((jnp.argmax(logits, axis=1) == jnp.argmax(y, axis=1)).astype(jnp.float32))
-            return loss + penalty, (loss, hits, other)
-
-        gradients, (loss, hits, other) = jax.grad(objective, has_aux=True)(state["trainable"])
-        trainable = state["trainable"]
-        slots = []
-        for number, optimizer in enumerate(self._optimizers):
-            new, slot = optimizer.stateless_apply(state["slots"][number], gradients, state["trainable"])
-            chosen = fixed["optimizer"] == number
-            trainable = [jnp.where(chosen, a, b) for a, b in zip(new, trainable, strict=True)]
-            slots.append(slot)
-        first = jnp.where(step == 0, loss, state["first_loss"])
-        new_state = {"trainable": trainable, "other": other, "slots": slots, "first_loss": first}
-        return new_state, (loss, hits)
-
-    def _run_epoch(
-        self, state: State, fixed: State, data: Any, order: Any, coefficients: Any
-    ) -> tuple[State, State]:
-        """Run one epoch of all members; return where they are and what was seen."""
-        members = {name: state[name] for name in ("trainable", "other", "slots", "first_loss")}
-
-        def body(
-            carry: tuple[State, Any], batch: tuple[Any, Any]
-        ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
-            members, step = carry
-            prepare = jax.vmap(self._batch, in_axes=(None, 0, 0, 0, 0, None))
-            x, y = prepare(data, *batch, fixed["keys"], fixed["noise"], step)
-            x, y = (jnp.concatenate([array] * self._repeats) for array in (x, y))
-            per_member = {"rates": fixed["rates"], "optimizer": fixed["optimizer"]}
-            train = jax.vmap(self._step, in_axes=(0, 0, 0, 0, None))
-            members, measured = train(members, per_member, x, y, step)
-            return (members, step + jnp.uint32(1)), measured
-
-        (members, step), (losses, hits) = jax.lax.scan(body, (members, state["step"]), (order, coefficients))
-        weights = {name: members[name] for name in ("trainable", "other")}
-        finite = jnp.ones(losses.shape[1], bool)
-        for leaf in jax.tree.leaves(weights):
-            finite &= jnp.all(jnp.isfinite(leaf.reshape(len(leaf), -1)), axis=1)
-        seen = {
-            "loss": losses.mean(axis=0),
-            "accuracy": hits.mean(axis=0),
-            "finite": finite,
-            "first_loss": members["first_loss"],
-        }
-        return {**members, "step": step}, seen
-
-    def _score(self, weights: State, x: Any, y: Any, counted: Any) -> tuple[Any, Any]:
-        """Return the summed cross-entropy (nats) and the number of hits of one member on a chunk."""
-        rates = [jnp.zeros(v.shape, v.dtype) for v in self._rate_variables]
-        logits, _, _ = self._call(weights["trainable"], weights["other"], rates, x, training=False)
-        losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)[:, 0]
-        hits = (jnp.argmax(logits, axis=1) == y) & counted
-        return jnp.sum(jnp.where(counted, losses, 0.0)), jnp.sum(hits)
-
-    def _run_score(self, weights: State, images: Any, labels: Any, counted: Any) -> tuple[Any, Any]:
-        """Score all members on a chunk, which has a first axis for blocks where the scores are noisy."""
-        noisy = images.ndim > 4
-        if noisy:
-            images = jnp.concatenate([images] * self._repeats)
-        score = jax.vmap(self._score, in_axes=(0, 0 if noisy else None, None, None))
-        return score(weights, images, labels, counted)
-
-    # What happens on the host.
 
     def _needed_bytes(self, pack: Pack) -> int:
         """Return what training a pack takes beside the data set, by the compiler's account; 0 for none."""
@@ -290,18 +173,18 @@ class CompiledPopulation:
         ]
         by_variable = dict(zip((id(variable) for variable, _ in self._schemes), values, strict=True))
         slots = []
-        for optimizer, start in zip(self._optimizers, self._starts, strict=True):
+        for optimizer, start in zip(self._device.optimizers, self._starts, strict=True):
             rate = next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
             stacked = [jnp.asarray(np.stack([value] * len(members))) for value in start]
             stacked[rate] = jnp.asarray([each.learning_rate for each in members], jnp.float32)
             slots.append(stacked)
         rates: list[list[np.ndarray]] = []
         for each in members:
-            self._rates.assign(each)
-            rates.append([np.asarray(variable) for variable in self._rate_variables[:-1]])
+            self._device.rates.assign(each)
+            rates.append([np.asarray(variable) for variable in self._device.rate_variables[:-1]])
         state: State = {
-            "trainable": [by_variable[id(variable)] for variable in self._trainable],
-            "other": [by_variable[id(variable)] for variable in self._other],
+            "trainable": [by_variable[id(variable)] for variable in self._device.trainable],
+            "other": [by_variable[id(variable)] for variable in self._device.other],
             "slots": slots,
             "first_loss": jnp.zeros(len(members), jnp.float32),
             "step": jnp.uint32(0),

@@ -307,13 +307,14 @@ def _compilations(work: Sequence[Pack]) -> tuple[int, int, int]:
     """Return how often an epoch and a score are traced, and what is compiled after the first pack."""
     import jax
 
-    from study.population import CompiledPopulation, PopulationEngine
+    from study.population import PopulationEngine
+    from study.steps import Steps
 
-    traced = {"_run_epoch": 0, "_score": 0}
+    traced = {"epoch": 0, "score": 0}
     compiled: list[str] = []
 
     def counting(name: str) -> Any:
-        original = getattr(CompiledPopulation, name)
+        original = getattr(Steps, name)
 
         def counted(*arguments: Any) -> Any:
             traced[name] += 1
@@ -323,7 +324,7 @@ def _compilations(work: Sequence[Pack]) -> tuple[int, int, int]:
 
     originals = {name: counting(name) for name in traced}
     for name, (_, counted) in originals.items():
-        setattr(CompiledPopulation, name, counted)
+        setattr(Steps, name, counted)
     jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
     try:
         results = PopulationEngine().train(work)
@@ -334,9 +335,9 @@ def _compilations(work: Sequence[Pack]) -> tuple[int, int, int]:
         assert len(list(results)) == sum(len(pack.trainings) for pack in work[1:])
     finally:
         for name, (original, _) in originals.items():
-            setattr(CompiledPopulation, name, original)
+            setattr(Steps, name, original)
     after = compiled.count("/jax/core/compile/backend_compile_duration") - before
-    return traced["_run_epoch"], traced["_score"], after
+    return traced["epoch"], traced["score"], after
 
 
 def test_a_program_is_compiled_once_for_all_packs_of_its_shape(
