@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: setup study test lint types contracts slow servers torch docs lock
+.PHONY: setup study test lint types contracts slow simulation servers torch docs lock
 
 setup: $(READY)
 
@@ -40,9 +40,13 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-# Minutes rather than seconds: long simulations, kills in the quickstart, notebooks.
+# Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step.
 slow: $(READY)
 	$(PYTEST) --numprocesses 2 --dist loadfile -m slow
+
+# Half an hour: the statistics on hundreds of simulated sweeps; `make test` has a few of each.
+simulation: $(READY)
+	$(PYTEST) --numprocesses 2 -m simulation --timeout 3600
 
 # Needs Chromium and PostgreSQL.
 servers: $(READY)
