@@ -278,7 +278,7 @@ def _jax() -> Operations:
 
     @jax.custom_jvp
     def softplus(x: Tensor) -> Tensor:
-        """Take log1p(w) as 2 artanh(w / (2 + w)): on a CPU, XLA's own log1p takes three times as long."""
+        """Take log1p(w) as 2 artanh(w / (2 + w)): on a CPU, XLA's own log1p takes twice as long."""
         w = jnp.exp(-jnp.abs(x))
         s = w * (1 / (2 + w))
         # s² is at most 1/9: the first term left out is below half of the dtype's epsilon.
