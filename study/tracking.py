@@ -74,7 +74,7 @@ class TrackerReport:
             return f"MLflow holds {self.written} runs and the results in {where}."
         missing = [f"{self.pending} runs"] if self.pending else []
         missing += [] if self.finished else ["the results"]
-        why = self.problem or (self.refused[0] if self.refused else "it needs more time")
+        why = self.problem or (self.refused[0] if self.refused else "it needs more time.")
         return (
             f"MLflow does not hold {' and '.join(missing) or 'everything'} yet in {where}: {why} "
             "Nothing is lost: run the same sweep again to catch up."

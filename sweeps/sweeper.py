@@ -452,9 +452,13 @@ class _Marker:
         self._path = home.sweep(name) / "published.json"
         self._ledger = home.ledger(name)
         self._where = [redact(url) for url in (options.tracking_uri, options.storage) if url]
+        database = Path(home.tracking_uri.removeprefix("sqlite:///"))
+        own = ((options.tracking_uri, database), (options.storage, home.journal))
+        self._files = [path for url, path in own if url is None]
 
     def _state(self) -> dict[str, Any]:
-        return {"ledger_bytes": self._ledger.stat().st_size, "where": self._where}
+        missing = [path.name for path in self._files if not path.exists()]
+        return {"ledger_bytes": self._ledger.stat().st_size, "where": self._where, "missing": missing}
 
     def is_current(self) -> bool:
         """Return whether nothing was added since the marker was written."""

@@ -9,13 +9,14 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from study.errors import InputError
+from study.errors import InputError, RunError
 from study.ledger import Entry
 from study.question import Factor, Question
 from study.redaction import redact
@@ -63,6 +64,21 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
         raise InputError(
             f"the Optuna storage {redact(url)} must be a database URL that can be opened, and it is not "
             f"({type(error).__name__}: {reason}); leave --storage out to use the journal file in the home."
+        ) from None
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn what a storage raises that no longer answers into a sentence."""
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except StorageInternalError as error:
+        words = redact(str(error.__cause__ or error)).partition("\n")[0]
+        raise RunError(
+            f"the Optuna storage could not be written ({words}); nothing that was recorded is lost: "
+            "run the same sweep again when it answers."
         ) from None
 
 
@@ -185,6 +201,7 @@ class Trials:
             elif frozen.state.is_finished():
                 self._told.add(digest)
 
+    @storage_errors()
     def enqueue(self, configurations: Sequence[Configuration]) -> None:
         """Enqueue the configurations that Optuna does not hold yet, in the order of the design."""
         import optuna
@@ -202,6 +219,7 @@ class Trials:
         if missing:
             self._read()
 
+    @storage_errors()
     def begin(self, configuration: Configuration) -> None:
         """Mark a configuration as running. Not by `ask`, which would first mark those enqueued before it."""
         import optuna
@@ -211,6 +229,7 @@ class Trials:
             trial = self._trials[configuration.digest]
             self._storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.RUNNING)
 
+    @storage_errors()
     def tell(self, configuration: Configuration, value: BlockValue) -> None:
         """Tell Optuna about a complete configuration; a second time changes nothing."""
         if configuration.digest in self._told:

@@ -13,7 +13,7 @@ from study.ledger import Entry
 from study.training import Configuration, Level, Status
 from sweeps.design import PlannedTraining
 from sweeps.spec import SweepSpec
-from sweeps.trials import distribution, open_study
+from sweeps.trials import distribution, open_study, storage_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -85,9 +85,10 @@ class Tuner:
             user_attrs={"training": entry.training.digest, "status": str(entry.result.status)},
         )
         self._studies[activation].add_trial(trial)
-        copy = self._copies[activation]
-        if len(copy.get_trials(deepcopy=False)) < len(self._studies[activation].get_trials(deepcopy=False)):
-            copy.add_trial(trial)
+        copy, told = self._copies[activation], self._studies[activation].get_trials(deepcopy=False)
+        with storage_errors():
+            if len(copy.get_trials(deepcopy=False)) < len(told):
+                copy.add_trial(trial)
 
     def _suggest(self, activation: str, index: int, number: int) -> PlannedTraining:
         import optuna

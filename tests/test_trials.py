@@ -3,10 +3,12 @@
 import dataclasses
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 from small_specs import GONE, OFAT
 
-from study.errors import InputError
+from study.errors import InputError, RunError
 from study.ledger import Entry
 from study.question import Factor, Question
 from study.training import Status
@@ -294,6 +296,20 @@ def test_a_database_holds_the_design_too(tmp_path: Path) -> None:
     study = optuna.load_study(study_name="small", storage=url)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "WAITING", "RUNNING"]
     assert not (tmp_path / "unused").exists()
+
+
+def test_a_database_that_breaks_in_the_middle_is_one_sentence(tmp_path: Path) -> None:
+    trials = Trials(open_storage(tmp_path / "unused", f"sqlite:///{tmp_path / 'optuna.db'}"), QUESTION)
+    trials.enqueue(DESIGN)
+    with closing(sqlite3.connect(tmp_path / "optuna.db")) as database:
+        database.execute("drop table trial_user_attributes")
+    with pytest.raises(RunError) as caught:
+        trials.tell(DESIGN[0], block_value(QUESTION, of_row(0)))
+    message = str(caught.value)
+    assert message.startswith("the Optuna storage could not be written (")
+    assert "no such table: trial_user_attributes" in message
+    assert message.endswith("run the same sweep again when it answers.")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
