@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jsonschema
@@ -368,22 +367,6 @@ def test_the_order_of_rows_and_the_names_of_activations_change_nothing(
     ]
     half = len(numbers) // 2
     assert numbers[:half] == numbers[half:]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("configurations", "seconds"), [(120, 5.0), (16_667, 30.0)])
-def test_a_table_of_ten_factors_and_five_rivals_is_quick(configurations: int, seconds: float) -> None:
-    """The larger one has 100,000 trainings. Seconds of the processor, so that a busy machine may run it."""
-    truth = Truth(
-        configurations=configurations,
-        rivals=("relu", "swish", "gelu", "elu", "selu"),
-        failure_rate=0.02,
-        effect=lambda drawn: np.where(drawn["depth"] > 15, 1.0, -1.0),
-    )
-    runs = simulate(truth, np.random.default_rng(1))
-    start = time.process_time()
-    criteria_table(runs, truth.question)
-    assert time.process_time() - start < seconds
 
 
 EXPORT = """
