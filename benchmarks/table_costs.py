@@ -14,7 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from simulated_runs import Truth, simulate
+from simulated_runs import Truth, simulate  # pyright: ignore[reportMissingImports] of the tests
 
 from analysis.criteria import criteria_table
 from study.environment import processor
