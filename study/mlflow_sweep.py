@@ -208,7 +208,8 @@ class MlflowSweep:
             raise RunError(
                 f"{experiment} keeps its artifacts in {found.artifact_location} and this home has them in "
                 f"{location}: the home was moved, or two homes share the database; move it back, make the "
-                "home's MLflow database anew as the page on dashboards says, or use another tracking URI."
+                "home's MLflow database anew (delete mlflow.db and artifacts/ in it and run its sweeps "
+                "again), or use another tracking URI."
             )
         return found.experiment_id
 
