@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: setup study test lint types contracts slow simulation servers torch docs lock
+.PHONY: setup study test lint types contracts slow notebooks simulation servers torch docs lock
 
 setup: $(READY)
 
@@ -43,6 +43,9 @@ contracts: $(READY)
 # Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step.
 slow: $(READY)
 	$(PYTEST) --numprocesses 2 --dist loadfile -m slow
+
+notebooks: $(READY)
+	$(PYTEST) -m slow tests/test_notebooks.py
 
 # Half an hour: the statistics on hundreds of simulated sweeps; `make test` has a few of each.
 simulation: $(READY)
