@@ -127,6 +127,7 @@ class Tracker:
         self._refused: list[str] = []
         self._problem = ""
         self._finished = False
+        self._closing = False
         self._progress = (0, 0, 0, 0)
         self._progress_queued = False
         if uri.startswith("http"):
@@ -197,6 +198,7 @@ class Tracker:
 
     def close(self, *, wait: float = 10.0) -> None:
         """Stop the thread. It may write what is left for `wait` seconds, but not where MLflow is away."""
+        self._closing = True
         self._jobs.put(None)
         if self._problem:
             self._stopping.set()
@@ -229,6 +231,8 @@ class Tracker:
                     return
                 self._problem = reason
                 _logger.info("%s", reason)
+                if self._closing:
+                    self._stopping.set()
                 self._stopping.wait(delay)
                 delay = min(2 * delay, _LAST_DELAY)
             else:

@@ -466,6 +466,13 @@ with test_tracking.tracking(sys.argv[1], Path(sys.argv[2])):
 """
 
 
+def test_closing_does_not_wait_for_what_is_away(tmp_path: Path) -> None:
+    with tracking(f"http://127.0.0.1:{free_port()}", tmp_path) as tracker:
+        send(tracker, ENTRIES)
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+
+
 def test_figures_can_be_drawn_while_it_connects(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     subprocess.run([sys.executable, "-c", FIGURE, url, str(tmp_path)], check=True, cwd=Path(__file__).parent)
