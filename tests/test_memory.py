@@ -61,7 +61,7 @@ activations = ["mine:bent"]
 dataset = "digits"
 train_size = 64
 architecture = "mlp"
-configurations = 16
+configurations = 8
 replicated_share = 0.0
 epochs = 1
 delta = 1.0
@@ -100,7 +100,7 @@ def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(t
     done = run(*arguments)
     record = ledger.read(path)
     assert {entry.result.status for entry in record.entries} == {Status.OK}
-    assert len(record.entries) == 32
+    assert len(record.entries) == 16
     lines = timeless(path)
     splits = [number for number, line in enumerate(lines) if line["kind"] == "split"]
     sizes = [lines[number]["blocks"] for number in splits]

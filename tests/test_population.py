@@ -125,6 +125,7 @@ def assert_equal(training: Training, reference: TrainingResult, fast: TrainingRe
             np.testing.assert_allclose(found, expected, rtol=tolerance, err_msg=f"{name} {told}")
 
 
+@pytest.mark.timeout(1200)
 def test_loss_per_step_equals_that_of_the_reference(
     both: Callable[[Sequence[Training]], None], fifty: Training
 ) -> None:
