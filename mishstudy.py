@@ -376,7 +376,7 @@ def _show_where(home: "Home", record: "Record", tracking_uri: str | None) -> Non
     name = record.question.name
     _say(f"\nReport:     {home.sweep(name) / 'report.html'} (open it in a browser)")
     if tracking_uri is None:
-        _say(f"Dashboards: {_command(home, 'ui')} (MLflow and Optuna, on this machine)")
+        _say(f"Dashboards: {_command(home, 'ui')} (MLflow and Optuna)")
     _say(f"Table:      {_command(home, 'table', name)} --format md|csv|json|latex|html")
 
 

@@ -1,33 +1,49 @@
 """The criteria table in a terminal: the answer, the recommendation, the notes."""
 
+from dataclasses import dataclass
+
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from analysis.criteria import CriteriaTable
 from analysis.exports import sections, sentences, status_line, title
 
-_NAMES = ("Parameter", "Activation", "Trials", "Failed")
-"""Columns of names and numbers, which are not broken unless they are long; the others share what is left."""
+_LONG = 15
+"""Only longer words are broken, so that names of any length leave room for the rest."""
 
-_LONG = 24
+_BETWEEN = 3
+"""Characters that a column needs beside its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Rows whose words are broken only where the terminal is too narrow for them."""
+
+    rows: list[dict[str, str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the table that fits."""
+        del console
+        words = {
+            heading: min(_LONG, max(len(word) for row in self.rows for word in row[heading].split()))
+            for heading in self.rows[0]
+        }
+        fits = sum(words.values()) + _BETWEEN * len(words) <= options.max_width
+        grid = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False, expand=True)
+        for heading, width in words.items():
+            grid.add_column(Text(heading), overflow="fold", min_width=width if fits else None)
+        for row in self.rows:
+            grid.add_row(*map(Text, row.values()))
+        yield grid
 
 
 def render(table: CriteriaTable) -> RenderableType:
     """Return the recommendation, or the best of each activation, as something that Rich prints."""
     (_, rows), *_others = sections(table)
-    grid = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False, expand=True)
-    for heading in rows[0]:
-        if heading in _NAMES:
-            longest = max(len(row[heading]) for row in rows)
-            grid.add_column(Text(heading), overflow="fold", min_width=min(longest, _LONG))
-        else:
-            grid.add_column(Text(heading), overflow="fold", ratio=2 if heading == "Evidence" else 1)
-    for row in rows:
-        grid.add_row(*map(Text, row.values()))
     head = [Text(title(table), style="bold"), Text(table.question)]
     head += [Text(line, style="yellow") for line in [status_line(table)] if line]
     head += [Text(sentence, style="bold") for sentence in sentences(table)[:1]]
     notes = [Text(f"• {note}", style="dim") for note in table.notes]
-    return Group(*head, grid, *notes)
+    return Group(*head, _Grid(rows), *notes)

@@ -7,6 +7,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from study.ledger import Entry
 from study.question import Question
@@ -68,7 +69,7 @@ class TerminalMonitor:
         """Open the display of the check between the engines."""
         self.stop()
         again = f"{left} training{'s' * (left > 1)}"
-        self._say(f"{self._name}: repeating {again} with the reference engine, to compare the two.")
+        self._say(f"{self._name}: repeating {again} with the reference engine, to compare them.")
         self._open("repeated", 0, left)
 
     def checked(self) -> None:
@@ -97,10 +98,11 @@ class TerminalMonitor:
         self._what, self._before, self._now, self._total = what, done, 0, total
         self._started = self._last_line = time.monotonic()
         if self._console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
+            count = 2 * len(str(total)) + 1
+            columns = (  # in a narrow terminal the end of the last one is cut, and nothing else
+                TextColumn("{task.description}", table_column=Column(min_width=len(what))),
+                BarColumn(bar_width=None, table_column=Column(min_width=4, ratio=1)),
+                MofNCompleteColumn(table_column=Column(min_width=count, no_wrap=True)),
                 TextColumn("{task.fields[pace]}{task.fields[epoch]}"),
             )
             self._progress = Progress(*columns, console=self._console, transient=True, expand=True)

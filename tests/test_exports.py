@@ -332,6 +332,14 @@ def test_the_terminal_shows_the_answer_first_and_loses_no_word(table: CriteriaTa
     assert all(len(line) <= width for line in text.splitlines())
 
 
+@pytest.mark.parametrize("width", [90, 120])
+def test_no_word_of_the_grid_is_broken_where_there_is_room(table: CriteriaTable, width: int) -> None:
+    words = set(printed(table, width).split())
+    for row in summary_rows(table):
+        for cell in row.values():
+            assert {word for word in cell.split() if len(word) <= 15} <= words
+
+
 def test_names_are_no_markup_in_the_terminal(table: CriteriaTable) -> None:
     named = dataclasses.replace(table, question="[bold red]x[/] [link=https://x]y[/link]")
     assert "[bold red]x[/] [link=https://x]y[/link]" in printed(named, 120)

@@ -68,7 +68,7 @@ def test_plain_lines_are_few_and_whole(page: io.StringIO) -> None:
     assert re.fullmatch(
         rf"small: {total}/{total} trainings, 4/4 configurations, \d+ a minute, 0 s left", lines[2]
     )
-    assert lines[3] == "small: repeating 1 training with the reference engine, to compare the two."
+    assert lines[3] == "small: repeating 1 training with the reference engine, to compare them."
     assert re.fullmatch(r"small: 1/1 repeated, \d+ a minute, 0 s left", lines[4])
     assert lines[5:] == ["MLflow holds [all] of it."]
     assert "\x1b" not in page.getvalue()
