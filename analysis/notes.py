@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from analysis.agreement import sentence
 from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT
 from analysis.summaries import joined, quantity_text, unit_name
+from study.references import is_reference
 
 if TYPE_CHECKING:
     from analysis.criteria import CriteriaTable
@@ -35,6 +36,11 @@ def notes(table: "CriteriaTable") -> tuple[str, ...]:
         )
     if table.agreement is not None:
         found.append(sentence(table.agreement, table.metric, table.unit, table.delta))
+        if is_reference(table.architecture):
+            found.append(
+                "Keras' own random layers (Dropout and the like) in a network of your own draw other numbers "
+                "in each engine, so the distance between the engines holds that chance too."
+            )
     return (*found, *(_of_tuned(table) if table.design == "tuned" else _of_verdicts(table)))
 
 

@@ -6,6 +6,7 @@ again from there.
 """
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,6 +39,9 @@ from sweeps.tuning import Tuner
 
 if TYPE_CHECKING:
     import optuna
+
+_PROGRESS_SECONDS = 2.0
+"""Shortest time between two words to MLflow on epochs."""
 
 
 class Monitor(Protocol):
@@ -208,6 +212,7 @@ class _Driver:
         self._done = 0
         self._failed = 0
         self._epochs = 0
+        self._shown = 0.0
         self._fingerprint: Mapping[str, Any] = record.fingerprints[-1] if record else {}
 
     def train(self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int) -> None:
@@ -311,10 +316,12 @@ class _Driver:
         else:
             self._epochs += report.trainings
             self._monitor.epoch(report)
-            self._show_progress()
+            if time.monotonic() - self._shown >= _PROGRESS_SECONDS:
+                self._show_progress()
 
     def _show_progress(self) -> None:
         assert self._tracker is not None
+        self._shown = time.monotonic()
         planned = self._question.planned_trainings
         self._tracker.progress(self._done, planned, self._failed, epochs=self._epochs)
 

@@ -22,6 +22,10 @@ def cubic(x):
     return x * x * x
 
 
+def cubed(x):
+    return x * x * x
+
+
 def raising(x):
     raise ValueError("no such luck")
 

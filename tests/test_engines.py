@@ -145,6 +145,19 @@ def test_own_activation_and_architecture_train(engine: Child, training: Training
     assert without.metrics["train_loss"] != result.metrics["train_loss"]
 
 
+def test_activations_of_a_block_share_the_masks_of_stock_layers(engine: Child, training: Training) -> None:
+    """One function under two names: whatever differs is chance that the two do not share."""
+    own = replace(
+        training, architecture="own_parts:net", architecture_arguments=(("width", 12),), dropout=0.4
+    )
+    one, other, another_block = engine.train(
+        *design([own], ("own_parts:cubic", "own_parts:cubed")),
+        replace(own, activation="own_parts:cubic", replicate=1),
+    )
+    assert one.metrics == pytest.approx(other.metrics, rel=1e-6)
+    assert one.metrics != pytest.approx(another_block.metrics, rel=1e-3)
+
+
 def test_a_training_that_raises_fails_and_the_rest_goes_on(engine: Child, training: Training) -> None:
     raising = replace(training, activation="own_parts:raising")
     groups = [
