@@ -71,8 +71,9 @@ def finished_sweep(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     def sweep(engine: str) -> Sweep:
         if engine not in finished:
             folder = tmp_path_factory.mktemp(f"finished-{engine}")
-            finished[engine] = Sweep(write_spec(folder), folder / "home", engine)
-            run(*finished[engine].arguments, PYTHONHASHSEED="1")
+            made = Sweep(write_spec(folder), folder / "home", engine)
+            run(*made.arguments, PYTHONHASHSEED="1")
+            finished[engine] = made
         return finished[engine]
 
     return sweep
