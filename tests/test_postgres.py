@@ -240,8 +240,13 @@ def test_the_databases_hold_the_sweep(swept: Path, postgres: Postgres, mlflow: M
     assert len(ledger.read(swept / "swept/ledger.jsonl").entries) == 4
     assert not (swept / "mlflow.db").exists()
     assert not (swept / "optuna.journal").exists()
-    study = optuna.load_study(study_name="swept", storage=postgres.url("optuna"))
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
+    storage = optuna.storages.RDBStorage(postgres.url("optuna"))
+    try:
+        study = optuna.load_study(study_name="swept", storage=storage)
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
     client = MlflowClient(tracking_uri=mlflow.url)
     experiment = client.get_experiment_by_name("swept")
     assert experiment is not None
