@@ -21,17 +21,18 @@ from study.ledger import Entry, Ledger, Record
 from study.packing import Group, Pack, groups
 from study.programs import program_of
 from study.question import Question
-from study.redaction import redact
 from study.reports import EpochDone, Report, Split
 from study.tracking import Tracker
 from study.training import Configuration, Status, Training, digest_of
 from study.urls import check_storage_url, check_tracking_uri
+from study.whole_files import write_whole
 from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
 from sweeps.engines import grouped
 from sweeps.executors import ChildExecutor, Ready
 from sweeps.home import Home
+from sweeps.marker import Marker
 from sweeps.spec import SweepSpec, parse
 from sweeps.spec_changes import refuse_change
 from sweeps.trials import Trials, block_value, open_storage
@@ -156,7 +157,7 @@ def run(
         known = {entry.training.digest: entry for entry in record.entries} if record else {}
         to_train = [item for item in planned if item.training.digest not in known]
         missing = question.planned_trainings - len(known) if spec.design == "tuned" else len(to_train)
-        marker = _Marker(home, spec.name, options)
+        marker = Marker(home, spec.name, tracking_uri=options.tracking_uri, storage=options.storage)
         checked = record.checks if record else ()
         repeats = options.engine == cross_check.CHECKED
         repeated = cross_check.missing([item.training for item in planned], checked) if repeats else []
@@ -405,8 +406,8 @@ class _Driver:
         if self._record is None:
             trainings = [item.training for item in plan.planned_trainings(self._spec)]
             cost = cost_of(trainings, (), self._home, self._options.engine)
-            _replace(folder / "plan.json", json.dumps(asdict(cost)))
-        _replace(self._home.spec(self._spec.name), self._text)
+            write_whole(folder / "plan.json", json.dumps(asdict(cost)))
+        write_whole(self._home.spec(self._spec.name), self._text)
         path, now = self._home.ledger(self._spec.name), datetime.now(UTC).isoformat(timespec="seconds")
         if self._record is None:
             ledger.create(path, fingerprint, now, self._question)
@@ -443,37 +444,3 @@ def _refuse_other_environment(record: Record, fingerprint: Mapping[str, Any], pa
         f"{path}; go back to it, give the sweep another name, or add --accept-mixed, which the table will "
         "then say:\n  " + "\n  ".join(lines)
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-class _Marker:
-    """Says that MLflow and Optuna hold all that the ledger holds, so that nothing need be opened."""
-
-    def __init__(self, home: Home, name: str, options: Options) -> None:
-        self._path = home.sweep(name) / "published.json"
-        self._ledger = home.ledger(name)
-        self._where = [redact(url) for url in (options.tracking_uri, options.storage) if url]
-        database = Path(home.tracking_uri.removeprefix("sqlite:///"))
-        own = ((options.tracking_uri, database), (options.storage, home.journal))
-        self._files = [path for url, path in own if url is None]
-
-    def _state(self) -> dict[str, Any]:
-        missing = [path.name for path in self._files if not path.exists()]
-        return {"ledger_bytes": self._ledger.stat().st_size, "where": self._where, "missing": missing}
-
-    def is_current(self) -> bool:
-        """Return whether nothing was added since the marker was written."""
-        try:
-            return json.loads(self._path.read_text(encoding="utf-8")) == self._state()
-        except (OSError, ValueError):
-            return False
-
-    def write(self) -> None:
-        """Write the marker."""
-        _replace(self._path, json.dumps(self._state()))
