@@ -1,10 +1,10 @@
 """The ledger: what a sweep knows. Append-only JSON lines, one checksum each; all else can be rebuilt from it.
 
 Two files lie side by side. `ledger.jsonl` opens with a header (schema, environment), then holds the
-question and one line per training, a line where packs had to become smaller, and one per training that the
-reference engine repeated; `curves.jsonl` holds the learning curves. A line is
-`<crc32 of the JSON, 8 hex digits> <canonical JSON>`. A training is recorded when its ledger line is
-on disk; its curve is written before.
+question and one line per training, a line where packs had to become smaller, one where the sweep stopped
+early, and one per training that the reference engine repeated; `curves.jsonl` holds the learning curves.
+A line is `<crc32 of the JSON, 8 hex digits> <canonical JSON>`. A training is recorded when its ledger line
+is on disk; its curve is written before.
 
 A driver that is killed while writing leaves a last line that is torn: it is recognised by its
 missing newline or wrong checksum and dropped, and the training is done again. A bad line anywhere
@@ -72,6 +72,9 @@ class Record:
         result of the sweep.
     references : tuple of dict
         Environments of those, as `fingerprints`.
+    stopped_at : int or None
+        After how many configurations of the design the sweep stopped because its overall answer was decided;
+        None where it did not, or where trainings were recorded since.
     """
 
     question: Question
@@ -80,6 +83,7 @@ class Record:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     checks: Mapping[str, TrainingResult] = field(default_factory=dict[str, TrainingResult])
     references: tuple[Mapping[str, Any], ...] = ()
+    stopped_at: int | None = None
 
     @property
     def mixed(self) -> bool:
@@ -183,6 +187,7 @@ def read(path: Path, *, curves: bool = True) -> Record:
     sizes: dict[str, int] = {}
     checks: dict[str, TrainingResult] = {}
     references: list[Mapping[str, Any]] = []
+    stopped_at: int | None = None
     for line, _ in _lines(path):
         kind = line["kind"]
         if kind == "header":
@@ -205,10 +210,13 @@ def read(path: Path, *, curves: bool = True) -> Record:
         elif kind == "check":
             result = TrainingResult.from_json(line["result"])
             checks.setdefault(result.digest, result)
+        elif kind == "stop":
+            stopped_at = line["configurations"]
         else:
             training = Training.from_json(line["training"])
             digest = line["result"]["digest"]
             if digest not in entries:
+                stopped_at = None
                 entries[digest] = Entry(
                     training=training,
                     configuration=configurations[line["index"]],
@@ -224,6 +232,7 @@ def read(path: Path, *, curves: bool = True) -> Record:
         sizes=sizes,
         checks=checks,
         references=tuple(references),
+        stopped_at=stopped_at,
     )
 
 
@@ -280,6 +289,10 @@ class Ledger:
     def check(self, result: TrainingResult) -> None:
         """Record what the reference engine made of a training that is recorded already; not its curve."""
         self._write({"kind": "check", "result": result.to_json()})
+
+    def stop(self, configurations: int) -> None:
+        """Write that the sweep stopped, as the first `configurations` of the design decide its answer."""
+        self._write({"kind": "stop", "configurations": configurations})
 
     def append(self, entry: Entry) -> None:
         """Record one training: on disk when this returns."""

@@ -32,6 +32,7 @@ from sweeps.design import PlannedTraining
 from sweeps.engines import grouped
 from sweeps.executors import ChildExecutor, Ready
 from sweeps.home import Home
+from sweeps.looks import Looks, whole_design
 from sweeps.marker import Marker
 from sweeps.spec import SweepSpec, parse
 from sweeps.spec_changes import refuse_change
@@ -108,6 +109,7 @@ def run(
     options: Options,
     monitor: Monitor,
     publish: Callable[[Record], Results],
+    looks: Callable[[Question], Looks] = whole_design,
 ) -> Record:
     """Run or resume a sweep.
 
@@ -125,6 +127,8 @@ def run(
         Is told what happens.
     publish : callable
         Makes what MLflow shows on the parent run from the finished record.
+    looks : callable
+        Makes from the question what says when the sweep ends; by default with its whole design.
 
     Returns
     -------
@@ -155,25 +159,37 @@ def run(
         planned = [] if spec.design == "tuned" else design.trainings(spec)
         question = planned_question(spec, planned)
         known = {entry.training.digest: entry for entry in record.entries} if record else {}
-        to_train = [item for item in planned if item.training.digest not in known]
+        ending = looks(question)
+        end, to_train = ending.due(question, planned, known)
+        stops = ending.enough is not None and end < question.planned_configurations
         missing = question.planned_trainings - len(known) if spec.design == "tuned" else len(to_train)
         marker = Marker(home, spec.name, tracking_uri=options.tracking_uri, storage=options.storage)
-        checked = record.checks if record else ()
-        repeats = options.engine == cross_check.CHECKED
-        repeated = cross_check.missing([item.training for item in planned], checked) if repeats else []
+        repeated = _to_repeat(planned, record, options.engine) if not ending.pilot else []
         whole = not missing and not (repeated and cross_check.is_possible())
-        if record and whole and record.question == question and marker.is_current():
+        told = record is not None and record.question == question and (not stops or record.stopped_at == end)
+        if record and whole and told and marker.is_current():
             return record
         driver = _Driver(spec, text, home, options, monitor, question, record)
         try:
-            driver.train(planned, to_train, missing)
-            driver.check(repeated)
+            driver.train(planned, to_train, missing, ending)
             record = ledger.read(path)
+            if not ending.pilot and (repeated := _to_repeat(planned, record, options.engine)):
+                driver.check(repeated)
+                record = ledger.read(path)
             if driver.finish(publish(record)):
                 marker.write()
         finally:
             driver.close()
         return record
+
+
+def _to_repeat(planned: list[PlannedTraining], record: Record | None, engine: str) -> list[Training]:
+    """Return what the reference engine has still to repeat of what is recorded."""
+    if record is None or engine != cross_check.CHECKED:
+        return []
+    recorded = {entry.training.digest for entry in record.entries}
+    trainings = [item.training for item in planned if item.training.digest in recorded]
+    return cross_check.missing(trainings, record.checks)
 
 
 def planned_question(spec: SweepSpec, planned: list[PlannedTraining]) -> Question:
@@ -215,8 +231,11 @@ class _Driver:
         self._epochs = 0
         self._shown = 0.0
         self._fingerprint: Mapping[str, Any] = record.fingerprints[-1] if record else {}
+        self._sizes: dict[str, int] = dict(record.sizes) if record else {}
 
-    def train(self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int) -> None:
+    def train(
+        self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int, looks: Looks
+    ) -> None:
         """Train what is missing and record it."""
         known = self._record.entries if self._record else ()
         if missing:
@@ -233,13 +252,12 @@ class _Driver:
             self._monitor.begin(self._question, len(known), 0)
             self._train_tuned(known)
             return
-        self._train_designed(planned, known)
+        self._train_designed(planned, known, looks)
 
-    def _train_designed(self, planned: list[PlannedTraining], known: Sequence[Entry]) -> None:
-        done = {entry.training.digest for entry in known}
-        sizes = self._record.sizes if self._record else {}
+    def _train_designed(self, planned: list[PlannedTraining], known: Sequence[Entry], looks: Looks) -> None:
+        done = {entry.training.digest: entry for entry in known}
         trainings = [item.training for item in planned]
-        groups = grouped(self._options.engine, self._kind, trainings, done, sizes)
+        groups = grouped(self._options.engine, self._kind, trainings, done, self._sizes)
         self._monitor.begin(self._question, len(known), len({group.program for group in groups}))
         expected: dict[tuple[int, str], int] = defaultdict(int)
         for item in planned:
@@ -265,10 +283,30 @@ class _Driver:
 
         for entry in known:
             take(entry)
-        for entry in self._results([item for item in planned if item.training.digest not in done], groups):
-            trials.begin(entry.configuration)
-            take(entry)
-            self._monitor.trained(entry, whole)
+        end, missing = looks.due(self._question, planned, done)
+        while missing:
+            later = {item.training.digest for item in planned if item.configuration.index >= end}
+            groups = grouped(self._options.engine, self._kind, trainings, done.keys() | later, self._sizes)
+            # A pack is trained whole: what it holds beyond the look is recorded as well.
+            left = [item for item in planned if item.training.digest not in done]
+            for entry in self._results(left, groups):
+                done[entry.training.digest] = entry
+                trials.begin(entry.configuration)
+                take(entry)
+                self._monitor.trained(entry, whole)
+            end, missing = looks.due(self._question, planned, done)
+        if looks.enough is not None and end < self._question.planned_configurations:
+            self._stop_early(end, trained=len(done) > len(known))
+
+    def _stop_early(self, configurations: int, *, trained: bool) -> None:
+        """Record that the first configurations decided, unless that is the last thing recorded."""
+        assert self._ledger is not None
+        if trained or self._record is None or self._record.stopped_at != configurations:
+            self._ledger.stop(configurations)
+        planned = self._question.planned_configurations
+        self._monitor.note(
+            f"Stopped early: the first {configurations} of {planned} configurations decide the overall row."
+        )
 
     def _train_tuned(self, known: Sequence[Entry]) -> None:
         tuner = Tuner(self._spec, self._storage)
@@ -312,6 +350,7 @@ class _Driver:
         if isinstance(report, Split):
             assert self._ledger is not None
             self._ledger.split(report)
+            self._sizes[report.shape] = report.blocks
             members = report.blocks * len(self._question.activations)
             self._monitor.note(f"Memory did not suffice; going on with {members} trainings at once.")
         else:
