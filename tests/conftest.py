@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from engine_children import Child
+from engine_children import Child, process_with
 from sweep_runs import Sweep, run, write_spec
 
 from study.training import Training
@@ -61,6 +62,13 @@ def child_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 def population(child_of: Callable[[str], Child]) -> Child:
     """Return the training process of the fast engine."""
     return child_of("population")
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPoolExecutor]:
+    """Return a process that holds JAX."""
+    with process_with("population", tmp_path_factory.mktemp("compiled")) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

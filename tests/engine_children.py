@@ -3,8 +3,11 @@
 A framework takes seconds to start, and the two do not fit into one process.
 """
 
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 from study.packing import Group, Pack
@@ -82,3 +85,21 @@ def timeless(result: TrainingResult) -> TrainingResult:
 def design(blocks: Iterable[Training], activations: Sequence[str]) -> list[Training]:
     """Return every block with every activation, in the order of a design."""
     return [replace(block, activation=name) for block in blocks for name in activations]
+
+
+def _set_up(engine: str, threads: int, compiled: Path) -> None:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    if engine == "population":
+        from study import population
+
+        population.configure(threads)
+    else:
+        from study import fit
+
+        fit.configure(threads)
+
+
+def process_with(engine: str, compiled: Path) -> ProcessPoolExecutor:
+    """Return a process that holds an engine's framework; functions of a test's file run in it."""
+    return ProcessPoolExecutor(1, get_context("spawn"), _set_up, (engine, 1, compiled))

@@ -1,14 +1,22 @@
 """Too little memory makes packs smaller, once, and is no failure of a training."""
 
+import re
 import resource
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from engine_children import design
+from engine_children import timeless as result_timeless
 from sweep_runs import run, timeless
 
 from study import ledger
 from study.memory import free_bytes
-from study.training import Status
+from study.packing import Pack, packs
+from study.reports import Report, Split
+from study.training import Status, Training, TrainingResult
 
 MIB = 2**20
 
@@ -51,6 +59,66 @@ def test_a_limit_of_the_process_leaves_less(machine: Path) -> None:
 
 def test_a_system_that_tells_nothing_is_short_of_nothing(tmp_path: Path) -> None:
     assert free_bytes(tmp_path) == 2**63
+
+
+@pytest.fixture
+def large(training: Training) -> list[Training]:
+    """Return eight blocks of which 24 members need some 400 MB, in arrays that are given back when freed."""
+    shared = replace(
+        training, epochs=1, batch_size=64, architecture_arguments=(("depth", 3), ("width", 1000))
+    )
+    return [replace(shared, replicate=i) for i in range(8)]
+
+
+def _train_in_little_memory(
+    work: Sequence[Pack], room: int, *, checked: bool
+) -> tuple[list[TrainingResult], list[Report]]:
+    """Return what is trained, and reported, when `room` bytes are left once the first pack is trained.
+
+    The limit is the real one of the process. Without `checked` the engine believes that there is enough, as
+    where another process takes the memory meanwhile, and the allocation itself fails.
+    """
+    from study import population
+
+    reports: list[Report] = []
+    honest = population._free_device_bytes
+    results = population.PopulationEngine(None, reports.append).train(work)
+    found = [result_timeless(next(results)) for _ in work[0].trainings]
+    if not checked:
+        population._free_device_bytes = lambda: 2**63
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, before[1]))
+    try:
+        found += map(result_timeless, results)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        population._free_device_bytes = honest
+    return found, [report for report in reports if isinstance(report, Split)]
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_pack_that_does_not_fit_asks_for_smaller_ones(
+    inside: ProcessPoolExecutor, large: list[Training], checked: bool
+) -> None:
+    (pack,) = packs(design(large, ("mish", "relu", "swish")), 24)
+    results, reports = inside.submit(_train_in_little_memory, [pack, pack], 2**20, checked=checked).result()
+    assert [result.digest for result in results] == [each.digest for each in pack.trainings]
+    assert {result.status for result in results} == {Status.OK}
+    assert reports == [Split(shape=pack.shape, blocks=4)]
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_block_that_does_not_fit_is_out_of_memory(
+    inside: ProcessPoolExecutor, large: list[Training], checked: bool
+) -> None:
+    wide = replace(large[0], architecture_arguments=(("depth", 3), ("width", 2000)))
+    (pack,) = packs(design([wide], ("mish", "relu", "swish")), 3)
+    results, reports = inside.submit(_train_in_little_memory, [pack, pack], 2**20, checked=checked).result()
+    assert [result.status for result in results] == [Status.OK] * 3 + [Status.OOM] * 3
+    words = "MiB are free" if checked else "(Out of memory allocating|Unable to allocate)"
+    assert all(re.search(words, result.reason) for result in results[3:])
+    assert not reports
 
 
 SPEC = """
