@@ -31,9 +31,9 @@ from study.training import Status
 UNINFORMATIVE_LIMIT = 0.2
 AT_CHANCE = 0.05
 """Share of the way from chance to perfect (Cohen's kappa) up to which a training stayed at chance."""
-FAILURES = (Status.DIVERGED.value, Status.OOM.value, Status.TIMEOUT.value)
-"""Statuses that are the activation's doing, at the declared budget. `error` is a machine fault and
-drops the pair; `pruned` is refused by `analysis.frame.check_runs`."""
+FAILURES = (Status.DIVERGED.value, Status.OOM.value, Status.TIMEOUT.value, Status.FAILED.value)
+"""Statuses that are the activation's doing, at the declared budget (`failed`: taken to be). `error` is a
+machine fault and drops the pair; `pruned` is refused by `analysis.frame.check_runs`."""
 
 
 class Verdict(StrEnum):
@@ -54,7 +54,10 @@ class Verdict(StrEnum):
 class Comparison:
     """Everything about the focus against one rival in one region of the sweep.
 
-    Numbers are None where they do not exist: no pair, or no interval from a single unit.
+    Numbers are None where they do not exist: no pair, or no interval from a single unit. In an unpaired
+    table (see `analysis.unpaired`) `pairs` and `units` are the runs and configurations of the side that
+    has fewer, `deviation` is that of the difference between one unit of either side, and `mcnemar_p` is
+    None.
 
     Parameters
     ----------
@@ -271,7 +274,7 @@ def comparisons(
         blocks = np.bincount(places.get_indexer(pd.Index(sides["configuration"])), minlength=len(places))
         position = places.get_indexer(pd.Index(paired[rival]["configuration"]))
         rows.append(rival_rows(paired[rival], blocks, inside, position, question))
-    return _assemble(found, rows, question, strict=strict)
+    return assemble(found, rows, question, strict=strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,10 +317,10 @@ def _judged(tests: list[MeanTest], eligible: np.ndarray, ignorant: np.ndarray, *
     return _Judgement(p, p_adjusted, p_tie, p_tie_adjusted, verdict)
 
 
-def _assemble(
+def assemble(
     found: tuple[Region, ...], rows: list[RivalRows], question: Question, *, strict: bool
 ) -> tuple[Comparison, ...]:
-    """Judge all rows together and pack them; arrays have the shape (regions, rivals)."""
+    """Judge the rows of all rivals together and pack them, region by region, rival by rival."""
 
     def stacked(name: str) -> np.ndarray:
         return np.stack([getattr(row, name) for row in rows], axis=1)

@@ -27,6 +27,7 @@ from analysis.summaries import FactorSummary, LevelVerdict
 from analysis.thresholds import Threshold, thresholds
 from analysis.tuned import TunedBest, tuned_bests
 from analysis.units import unit_means
+from analysis.unpaired import unpaired_comparisons
 from study.errors import InputError
 from study.question import Question
 from study.training import Status
@@ -50,7 +51,8 @@ class CriteriaTable:
     """The table with everything needed to read it without the sweep.
 
     Every number is rounded to six significant digits when the table is built. The designs `ofat` and
-    `paired` have comparisons and no `tuned`; the design `tuned` has `tuned` and no comparisons.
+    `paired` have comparisons and no `tuned`; the design `tuned` has `tuned` and no comparisons; without
+    pairs (`unpaired`) there are comparisons and failure rates, and what is measured on pairs is empty.
 
     Parameters
     ----------
@@ -62,10 +64,10 @@ class CriteriaTable:
         The activation asked about.
     rivals : tuple of str
         What it is compared with, in the order of the spec.
-    design : {"ofat", "paired", "tuned"}
-        How configurations were chosen.
+    design : {"ofat", "paired", "tuned", "unpaired"}
+        How configurations were chosen, see `study.question.Question`.
     dataset, architecture : str
-        As in the spec.
+        As in the spec; empty for runs from elsewhere.
     dataset_note : str
         A remark that every table must carry; empty for none.
     metric : str
@@ -139,7 +141,7 @@ class CriteriaTable:
     question: str
     focus: str
     rivals: tuple[str, ...]
-    design: Literal["ofat", "paired", "tuned"]
+    design: Literal["ofat", "paired", "tuned", "unpaired"]
     dataset: str
     architecture: str
     dataset_note: str
@@ -265,12 +267,17 @@ def criteria_table(
     check_runs(runs, question)
     runs = sorted_runs(runs, question)
     tuned = question.design == "tuned"
+    apart = question.design in ("tuned", "unpaired")
     # NOTE: the paired designs leave adaptive rows out of everything; a `tuned` frame has no others.
     used = runs if tuned else runs.loc[~runs["adaptive"]]
     paired = (
-        {} if tuned else {rival: pairs(runs, question, rival, chance=chance) for rival in question.rivals}
+        {} if apart else {rival: pairs(runs, question, rival, chance=chance) for rival in question.rivals}
     )
-    rows = () if tuned else comparisons(runs, paired, question, strict=strict)
+    rows: tuple[Comparison, ...] = ()
+    if question.design == "unpaired":
+        rows = unpaired_comparisons(runs, question, chance=chance, strict=strict)
+    elif not tuned:
+        rows = comparisons(runs, paired, question, strict=strict)
     headline = tuple(row for row in rows if row.parameter is None)
     failed = used.loc[used["status"] != Status.OK.value].groupby(["activation", "status"]).size()
     failures: dict[str, dict[str, int]] = {activation: {} for activation in question.activations}
@@ -278,7 +285,7 @@ def criteria_table(
         failures[activation][status] = int(count)
     provisional = len(runs) < question.planned_trainings
     units = {rival: unit_means(found, question) for rival, found in paired.items()}
-    tested = () if tuned else gates(units, question)
+    tested = () if apart else gates(units, question)
     turned = thresholds(units, tested, question)
     shares = {row.rival: row.failure_share for row in headline}
     table = CriteriaTable(
@@ -317,11 +324,11 @@ def criteria_table(
         summaries=recommend(rows, tested, turned, question, provisional=provisional),
         gates=tested,
         thresholds=turned,
-        interactions=() if tuned else interactions(units, question),
-        ranking=None if tuned else ranking(runs, question),
+        interactions=() if apart else interactions(units, question),
+        ranking=None if apart else ranking(runs, question),
         failure_rates=() if tuned else failure_rates(runs, question, chance=chance),
-        trained_differences=(() if tuned else trained_differences(paired, shares, question, chance=chance)),
-        pairing=() if tuned else pairings(runs, paired, question),
+        trained_differences=(() if apart else trained_differences(paired, shares, question, chance=chance)),
+        pairing=() if apart else pairings(runs, paired, question),
         tuned=tuned_bests(runs, question) if tuned else (),
         notes=(),
     )

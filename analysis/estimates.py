@@ -63,14 +63,7 @@ def mean_test(values: np.ndarray, inside: np.ndarray, *, bound: float, delta: fl
         highest = np.where(inside, values, -np.inf).max(axis=1, initial=-np.inf)
         constant = (count > 1) & (highest - lowest <= 1e-9 * bound)  # equal up to rounding
         deviation[constant] = 0.0
-        error = deviation / np.sqrt(count)
-        free = np.maximum(count - 1, 1)
-        half = special.stdtrit(free, 1 - ALPHA / 2) * error
-        low, high = mean - half, mean + half
-        p = 2 * special.stdtr(free, -np.abs(mean) / error)
-        p_tie = np.maximum(
-            special.stdtr(free, -(mean + delta) / error), special.stdtr(free, (mean - delta) / error)
-        )
+        low, high, p, p_tie = t_tests(mean, deviation / np.sqrt(count), np.maximum(count - 1, 1), delta)
         # The common value and the distances to the two ends.
         v, above, below = mean, bound - mean, bound + mean
         unseen = 1 - (ALPHA / 2) ** (1 / count)
@@ -83,6 +76,28 @@ def mean_test(values: np.ndarray, inside: np.ndarray, *, bound: float, delta: fl
         p_tie = np.where(constant, np.where(np.abs(v) < delta, exact_tie, 1.0), p_tie)
     unknown = count < 2
     return MeanTest(mean, *(np.where(unknown, np.nan, x) for x in (deviation, low, high, p, p_tie)))
+
+
+def t_tests(
+    mean: np.ndarray, error: np.ndarray, free: np.ndarray, delta: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ends of Student's interval, p of a mean of 0, and p of the equivalence test.
+
+    Parameters
+    ----------
+    mean, error : numpy.ndarray, shape (regions,)
+        Estimates with their standard errors.
+    free : numpy.ndarray, shape (regions,)
+        Degrees of freedom of the standard errors.
+    delta : float
+        The equivalence test is against plus and minus this.
+    """
+    half = special.stdtrit(free, 1 - ALPHA / 2) * error
+    p = 2 * special.stdtr(free, -np.abs(mean) / error)
+    p_tie = np.maximum(
+        special.stdtr(free, -(mean + delta) / error), special.stdtr(free, (mean - delta) / error)
+    )
+    return mean - half, mean + half, p, p_tie
 
 
 @dataclass(frozen=True, slots=True)

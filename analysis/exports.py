@@ -83,7 +83,7 @@ def evidence_rows(table: CriteriaTable) -> Rows:
                 "Adj. p": p_text(comparison.p_adjusted),
                 "Adj. p (tie)": p_text(comparison.p_tie_adjusted),
                 f"Failed {table.focus}/rival": f"{comparison.focus_failures}/{comparison.rival_failures}",
-                "Pairs": str(comparison.pairs),
+                "Runs per activation" if table.design == "unpaired" else "Pairs": str(comparison.pairs),
                 unit_name(table.design).capitalize(): str(comparison.units),
                 "Remarks": "; ".join(remarks(comparison, table.design)) or "-",
             }
@@ -119,12 +119,17 @@ def title(table: CriteriaTable) -> str:
 
 
 def status_line(table: CriteriaTable) -> str:
-    """Return what must be read before the table: that it is provisional or adaptive; empty for neither."""
+    """Return what must be read before the table: provisional, adaptive, unpaired; empty for none of these."""
     parts: list[str] = []
     if table.provisional:
         parts.append(f"Provisional: {table.trainings} of {table.planned_trainings} trainings are in.")
     if table.design == "tuned":
         parts.append("An adaptive search: it ranks nothing and has no verdict.")
+    if table.design == "unpaired":
+        parts.append(
+            f"Unpaired: {table.focus} and its rivals ran at different settings, so means over different "
+            "configurations are compared."
+        )
     return " ".join(parts)
 
 

@@ -15,8 +15,9 @@ import pandas as pd
 from pandas.api import types
 
 from analysis.levels import off_baseline
+from analysis.tuned import selection_metric
 from study.errors import InputError
-from study.question import Design, Factor, Question
+from study.question import Factor, Question, Structure
 from study.training import Status
 
 if TYPE_CHECKING:
@@ -88,17 +89,22 @@ def _factor_column(factor: Factor) -> Column:
 
 
 def columns(question: Question) -> dict[str, Column]:
-    """Return the columns of the runs frame of `question`, by name, in order."""
+    """Return the columns of the runs frame of `question`, by name, in order.
+
+    A metric that is none of `METRICS`, or comes in another unit, may have any finite value.
+    """
     factors = {factor.name: _factor_column(factor) for factor in question.factors}
-    return {**_IDENTITY, **factors, **_RESULT}
+    known = METRICS.get(question.metric)
+    own = known if known is not None and known.unit == question.unit else Column("float64", question.unit)
+    return {**_IDENTITY, **factors, **_RESULT, question.metric: own}
 
 
-def unit_of(design: Design, configuration: str, block: str) -> str:
+def unit_of(design: Structure, configuration: str, block: str) -> str:
     """Return what counts as one independent unit of evidence.
 
-    In `paired` and `tuned` it is the configuration: its replicates share the setting, and treating
-    them as independent gives false wins in most tables. In `ofat` every level has fresh seeds and
-    speaks for itself alone, so it is level and replicate, that is, the block.
+    In `paired`, `tuned` and `unpaired` it is the configuration: its replicates share the setting, and
+    treating them as independent gives false wins in most tables. In `ofat` every level has fresh seeds
+    and speaks for itself alone, so it is level and replicate, that is, the block.
     """
     return block if design == "ofat" else configuration
 
@@ -187,7 +193,8 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per training; further columns are allowed.
+        One row per training; further columns are allowed. Of the columns about results only the status
+        and the compared metric (in `tuned` also the one that trials are chosen by) must be there.
     question : Question
         What is asked.
 
@@ -200,21 +207,23 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
         comparison was pruned, an `ofat` configuration is away from the baseline in more than one
         factor, or a row of `tuned` is not marked as adaptive.
     """
-    schema = columns(question)
-    missing = [name for name in schema if name not in frame.columns]
+    factors = [factor.name for factor in question.factors]
+    needed = [*_IDENTITY, *factors, "status", question.metric]
+    needed += [selection_metric(question)] if question.design == "tuned" else []
+    missing = [name for name in needed if name not in frame.columns]
     if missing:
         raise InputError(
             f"the runs frame lacks the column(s) {', '.join(missing)}; see analysis.frame.columns."
         )
-    if question.metric not in METRICS:
-        raise InputError(f"the metric {question.metric!r} is not one of {', '.join(METRICS)}.")
     if frame.empty:
         return
+    schema = {name: column for name, column in columns(question).items() if name in frame.columns}
+    metrics = [name for name in (*METRICS, question.metric) if name in frame.columns]
     for name, column in schema.items():
         values = frame[name]
         if not _HAS_DTYPE[column.dtype](values.dtype):
             _refuse(name, f"must be of dtype {column.dtype}", f"{values.dtype}")
-        if name not in (*METRICS, "reason") and column.dtype != "Int64" and bool(values.isna().any()):
+        if name not in (*metrics, "reason") and column.dtype != "Int64" and bool(values.isna().any()):
             _refuse(name, "must be filled", "missing values")
         if np.isfinite(column.low):
             numbers = values.astype("float64")
@@ -237,7 +246,6 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
             f"the runs frame holds block {block!r} with activation {activation!r} more than once; "
             "every activation is trained once in a block: give repetitions another replicate."
         )
-    factors = [factor.name for factor in question.factors]
     for name, decides in (("block", ["configuration", "unit_id"]), ("configuration", factors)):
         homes = frame[[name, *decides]].drop_duplicates()
         torn = homes.loc[homes[name].duplicated(), name]
@@ -246,7 +254,7 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
                 name, f"must have one value each of {', '.join(decides)}", f"several for {torn.iloc[0]!r}"
             )
     ok = frame["status"] == Status.OK.value
-    for name in METRICS:
+    for name in metrics:
         if bool((frame[name].notna() & ~ok).any()):
             _refuse(name, "must be NaN unless the status is 'ok'", "a value of a training that failed")
     if bool((frame[question.metric].isna() & ok).any()):

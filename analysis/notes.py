@@ -6,6 +6,7 @@ from analysis.agreement import sentence
 from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT
 from analysis.summaries import joined, quantity_text, unit_name
 from study.references import is_reference
+from study.training import Status
 
 if TYPE_CHECKING:
     from analysis.criteria import CriteriaTable
@@ -21,10 +22,13 @@ def notes(table: "CriteriaTable") -> tuple[str, ...]:
         "trainings"
     )
     better = "higher" if table.higher_is_better else "lower"
-    found = [
-        f"{size}; design {table.design}; data set {table.dataset}; architecture {table.architecture}; metric "
-        f"{table.metric} in {table.unit}, {better} is better."
+    data = [
+        f"{what} {name}"
+        for what, name in (("data set", table.dataset), ("architecture", table.architecture))
+        if name
     ]
+    metric = f"metric {table.metric} in {table.unit}, {better} is better."
+    found = ["; ".join([size, f"design {table.design}", *data, metric])]
     if table.provisional:
         found.append("Provisional: planned trainings are missing; what is shown now may change.")
     if table.dataset_note:
@@ -62,9 +66,19 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
     rows = table.headline + table.levels
     ignorant = sum((row.uninformative or 0.0) > UNINFORMATIVE_LIMIT for row in rows)
     fragile = sum(not all(row.stable_under.values()) for row in rows)
+    difference = (
+        f"A difference is the mean of {table.focus} over the configurations that ran with it minus that of "
+        f"the rival over those that ran with the rival, positive where {table.focus} is better, with its 95 "
+        f"% interval (Welch); a run that failed counts as {cap} behind those of the other side. What a "
+        "setting does to every activation is not taken out, so it takes many more runs than with pairs; and "
+        "it is fair only if the settings of all were drawn alike."
+        if table.design == "unpaired"
+        else f"A difference is the mean over {units} of {table.focus} minus the rival in the same block, "
+        f"positive where {table.focus} is better, with its 95 % t interval; no pair counts for more than "
+        f"{cap}."
+    )
     found = [
-        f"A difference is the mean over {units} of {table.focus} minus the rival in the same block, positive "
-        f"where {table.focus} is better, with its 95 % t interval; no pair counts for more than {cap}.",
+        difference,
         f"Wins, loses: adjusted p at most {table.alpha:g}. Ties: shown to lie within {delta} either way. Not "
         f"enough evidence (not settled): neither, which is not a tie. Clear: the whole interval lies beyond "
         f"{delta}. p is adjusted by Holm over the overall rows and by "
@@ -105,6 +119,8 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
         known = [f"{value:.2f} ({rival})" for rival, value in values.items() if value is not None]
         if known:
             found.append(f"{start}: {joined(known)}.")
+    if table.design == "ofat" and not table.levels:
+        return found
     found.append(
         "Each level was moved alone away from the baseline, so a verdict holds at the baseline of the others "
         "alone, and the overall row averages over the levels that were walked. The baseline's trainings are "
@@ -155,7 +171,9 @@ def _failures(table: "CriteriaTable") -> str:
     for activation, statuses in table.failures.items():
         counted = [f"{count} {status}" for status, count in statuses.items() if status in FAILURES]
         parts.append(f"{activation} {joined(counted) if counted else f'none{bound}'}")
+    recorded = any(Status.FAILED.value in statuses for statuses in table.failures.values())
+    who = "run that failed" if recorded else "training that diverged or ran out of memory or time"
     return (
-        "A training that diverged or ran out of memory or time is never left out; it loses "
+        f"A {who} is never left out; it loses "
         f"{quantity_text(table.loss_cap, table.unit)}. Failures: {'; '.join(parts)}."
     )

@@ -11,15 +11,16 @@ from analysis.levels import level_text, number_text
 from analysis.summaries import amount_text, joined, quantity_text
 from study.datacards import DATASETS
 from study.ledger import Record
-from study.question import Design, Factor
+from study.question import Factor, Structure
 from study.training import Status, digest_of
 
 _REASONS = 20
 """Reasons of failures that are listed; what is rarer is counted."""
-_DESIGNS: dict[Design, str] = {
+_DESIGNS: dict[Structure, str] = {
     "ofat": "one factor at a time is moved away from a baseline, with fresh seeds at each level",
     "paired": "all factors are drawn together, before anything is trained",
     "tuned": "each activation is searched for by itself, with the same number of trials",
+    "unpaired": "each configuration ran with one activation",
 }
 _IDENTITY = ("dataset", "architecture", "activation", "configuration", "replicate")
 """Fields of a training that are said elsewhere."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict
 from analysis.levels import number_text
-from study.question import Design, Question
+from study.question import Question, Structure
 
 EVERYWHERE = "every configuration"
 NONE_SHOWN = "none shown"
@@ -78,8 +78,10 @@ class FactorSummary:
     matters: str = "-"
 
 
-def unit_name(design: Design) -> str:
+def unit_name(design: Structure) -> str:
     """Return what the independent units of a design are called, in the plural."""
+    if design == "unpaired":
+        return "configurations per activation"
     return "replicates" if design == "ofat" else "configurations"
 
 
@@ -129,7 +131,7 @@ def joined(names: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]])
 
 
-def remarks(comparison: Comparison, design: Design) -> tuple[str, ...]:
+def remarks(comparison: Comparison, design: Structure) -> tuple[str, ...]:
     """Return what a reader of one comparison must know beside its numbers, as short phrases."""
     found: list[str] = []
     if comparison.units and comparison.p_adjusted is None:

@@ -12,6 +12,8 @@ from study.training import Level
 
 Role = Literal["condition", "nuisance"]
 Design = Literal["ofat", "paired", "tuned"]
+Structure = Design | Literal["unpaired"]
+"""A design that a spec can ask for, or what runs from elsewhere may turn out to be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +86,8 @@ class Question:
         The activation asked about.
     rivals : tuple of str
         What it is compared with, in the order of the spec.
-    design : {"ofat", "paired", "tuned"}
-        How configurations were chosen.
+    design : {"ofat", "paired", "tuned", "unpaired"}
+        How configurations were chosen. `unpaired`: each ran with one activation, in runs from elsewhere.
     dataset, architecture : str
         As in the spec.
     dataset_note : str
@@ -112,7 +114,7 @@ class Question:
     question: str
     focus: str
     rivals: tuple[str, ...]
-    design: Design
+    design: Structure
     dataset: str
     architecture: str
     dataset_note: str = ""

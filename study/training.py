@@ -32,6 +32,8 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     ERROR = "error"
     PRUNED = "pruned"
+    FAILED = "failed"
+    """Of runs from elsewhere: ended without a result, it is not recorded how."""
 
     @property
     def sentence(self) -> str:
@@ -43,6 +45,7 @@ class Status(StrEnum):
             Status.TIMEOUT: "ran out of its time",
             Status.ERROR: "stopped by an error that is not the activation's doing",
             Status.PRUNED: "stopped early by the pruner",
+            Status.FAILED: "ended without a result",
         }[self]
 
 
