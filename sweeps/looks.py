@@ -7,11 +7,11 @@ trainings end nor on what was killed in between. No look ever moves the design i
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from study.errors import InputError
-from study.ledger import Entry
+from study.ledger import Entry, Record
 from study.question import Question
 from sweeps.design import PlannedTraining
 
@@ -21,8 +21,8 @@ GROWTH = 1.25
 SMALLEST_PILOT = 6
 """A standard deviation from fewer configurations says next to nothing."""
 
-Enough = Callable[[Question, Sequence[Entry]], bool]
-"""Question and all trainings of the first configurations to whether these decide it."""
+Enough = Callable[[Record], bool]
+"""All trainings of the first configurations to whether these decide the question."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +44,14 @@ class Looks:
     pilot: bool = False
 
     def due(
-        self, question: Question, planned: Sequence[PlannedTraining], recorded: Mapping[str, Entry]
+        self, about: Record, planned: Sequence[PlannedTraining], recorded: Mapping[str, Entry]
     ) -> tuple[int, list[PlannedTraining]]:
         """Return the look that is due or that ends the sweep, and what must be trained for it.
 
         Parameters
         ----------
-        question : Question
-            What is asked.
+        about : Record
+            Question and environment; its entries are not looked at.
         planned : sequence of PlannedTraining
             The whole design.
         recorded : dict of str to Entry
@@ -69,9 +69,8 @@ class Looks:
             missing = [item for item in first if item.training.digest not in recorded]
             if missing or look == self.at[-1]:
                 return look, missing
-            if self.enough is not None and self.enough(
-                question, [recorded[item.training.digest] for item in first]
-            ):
+            entries = tuple(recorded[item.training.digest] for item in first)
+            if self.enough is not None and self.enough(replace(about, entries=entries)):
                 return look, []
         raise AssertionError("the last look is always due")
 

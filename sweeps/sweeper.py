@@ -160,7 +160,8 @@ def run(
         question = planned_question(spec, planned)
         known = {entry.training.digest: entry for entry in record.entries} if record else {}
         ending = looks(question)
-        end, to_train = ending.due(question, planned, known)
+        about = Record(question=question, fingerprints=record.fingerprints if record else (), entries=())
+        end, to_train = ending.due(about, planned, known)
         stops = ending.enough is not None and end < question.planned_configurations
         missing = question.planned_trainings - len(known) if spec.design == "tuned" else len(to_train)
         marker = Marker(home, spec.name, tracking_uri=options.tracking_uri, storage=options.storage)
@@ -283,7 +284,8 @@ class _Driver:
 
         for entry in known:
             take(entry)
-        end, missing = looks.due(self._question, planned, done)
+        about = Record(question=self._question, fingerprints=(self._fingerprint,), entries=())
+        end, missing = looks.due(about, planned, done)
         while missing:
             later = {item.training.digest for item in planned if item.configuration.index >= end}
             groups = grouped(self._options.engine, self._kind, trainings, done.keys() | later, self._sizes)
@@ -294,7 +296,7 @@ class _Driver:
                 trials.begin(entry.configuration)
                 take(entry)
                 self._monitor.trained(entry, whole)
-            end, missing = looks.due(self._question, planned, done)
+            end, missing = looks.due(about, planned, done)
         if looks.enough is not None and end < self._question.planned_configurations:
             self._stop_early(end, trained=len(done) > len(known))
 
