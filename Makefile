@@ -40,9 +40,10 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-# Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step.
+# Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step, and half an hour
+# of every optimizer in every program; SELECT="--deselect ..." leaves out.
 slow: $(READY)
-	$(PYTEST) --numprocesses 2 --dist loadfile -m slow
+	$(PYTEST) --numprocesses 2 --dist loadfile -m slow $(SELECT)
 
 notebooks: $(READY)
 	$(PYTEST) -m slow tests/test_notebooks.py

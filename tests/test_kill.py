@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 """MLflow's queries use what SQLAlchemy deprecates."""
 
 QUICKSTART = Path(__file__).parent.parent / "sweeps/quickstart.toml"
-ENGINES = ("fit", "population")
+ENGINES = (pytest.param("fit", marks=pytest.mark.slow), "population")
 
 
 @pytest.fixture(params=ENGINES)
@@ -93,7 +93,7 @@ def test_killed_at_every_stage_and_started_again_ends_the_same(undisturbed: Swee
     assert_the_same_end(sweep, undisturbed)
 
 
-@pytest.mark.parametrize("engine", ["fit", pytest.param("population", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_training_process_is_replaced_when_it_is_killed(
     finished_sweep: Callable[[str], Sweep], tmp_path: Path, engine: str
 ) -> None:
