@@ -21,10 +21,10 @@ from analysis.estimates import (
     adjusted,
     rival_rows,
     rounded,
-    units_to_settle,
     win_interval,
 )
 from analysis.levels import Region, regions
+from analysis.power import family_alpha, units_to_settle
 from study.question import Question
 from study.training import Status
 
@@ -350,10 +350,9 @@ def assemble(
     }
     clear = (low > question.delta) | (high < -question.delta)
 
-    family = np.full(units.shape, units[1:].size)
-    family[0] = len(rows)
+    alpha = family_alpha(*units.shape)
     needed = [
-        units_to_settle(deviation, mean, delta=delta, bound=question.loss_cap, alpha=ALPHA / family)
+        units_to_settle(deviation, mean, units, delta=delta, bound=question.loss_cap, alpha=alpha)
         for delta in (question.delta, question.delta / 2)
     ]
     # Where the first number is reached and the row still open, the truth lies near half of delta: there a

@@ -1,4 +1,4 @@
-"""Means of independent units: intervals, tests, adjustment for their number, and how many would do.
+"""Means of independent units: intervals, tests, and adjustment for the number of tests.
 
 Arrays in, arrays out, every region of a table at once; no verdict is taken here.
 """
@@ -14,7 +14,6 @@ from study.question import Question
 ALPHA = 0.05
 MINIMUM_UNITS = 6
 """Regions with fewer units have no verdict: a t interval from less hangs on the shape of the data."""
-POWER = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,40 +234,6 @@ def adjusted(p: np.ndarray, eligible: np.ndarray, *, strict: bool) -> np.ndarray
     for family, method in ((headline, holm), (~headline, holm if strict else benjamini_hochberg)):
         result[family & eligible] = method(p[family & eligible])
     return result
-
-
-def units_to_settle(
-    deviation: np.ndarray, mean: np.ndarray, *, delta: float, bound: float, alpha: np.ndarray
-) -> np.ndarray:
-    """Return about how many units decide a difference of delta, in tests at level alpha.
-
-    Power 80 % of the two-sided t test on units, by the normal formula with the small-sample term of
-    Guenther (1981): within one unit of the exact figure. Where all units agree (deviation 0), the
-    number at which the exact rule of `mean_test` speaks.
-
-    Parameters
-    ----------
-    deviation, mean : numpy.ndarray, shape (rows,)
-        Of the unit means seen so far.
-    delta, bound : float
-        Smallest difference that matters, and the cap.
-    alpha : numpy.ndarray, shape (rows,)
-        Level of each test, after correction for its family.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (rows,)
-        NaN where the deviation is NaN.
-    """
-    z = special.ndtri(1 - alpha / 2)
-    sampled = ((z + special.ndtri(POWER)) * deviation / delta) ** 2 + z**2 / 2
-    size, tie = np.abs(mean), np.abs(mean) < delta
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # The share of other values that `mean_test` must rule out: nearer end of the tie, or 0.
-        share = np.where(tie, (delta - size) / (bound - size), size / (bound + size))
-        share = np.where(tie, np.minimum(share, (delta + size) / (bound + size)), share)
-        agreeing = np.log(np.where(tie, alpha, alpha / 2)) / np.log1p(-share)
-    return np.maximum(MINIMUM_UNITS, np.ceil(np.where(deviation == 0, agreeing, sampled)))
 
 
 def win_interval(win_rate: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
@@ -20,7 +19,6 @@ from analysis.estimates import (
     pair_correlation,
     rounded,
     seed_correlation,
-    units_to_settle,
     win_interval,
 )
 
@@ -137,36 +135,6 @@ def test_the_win_interval_is_wilsons(rate: float, units: float) -> None:
     low, high = win_interval(np.array([rate]), np.array([units]))
     reference = proportion_confint(rate * units, units, alpha=0.05, method="wilson")
     assert (low[0], high[0]) == pytest.approx(reference, abs=1e-12)
-
-
-@pytest.mark.parametrize("deviation", [0.6, 1.0, 2.0])
-@pytest.mark.parametrize("alpha", [0.05, 0.05 / 56])
-def test_units_to_settle_are_within_one_of_the_exact_power(deviation: float, alpha: float) -> None:
-    ours = units_to_settle(
-        np.array([deviation]), np.array([0.0]), delta=DELTA, bound=BOUND, alpha=np.array([alpha])
-    )[0]
-    exact = TTestPower().solve_power(effect_size=DELTA / deviation, power=0.8, alpha=alpha)
-    assert abs(ours - np.ceil(exact)) <= 1
-
-
-@pytest.mark.parametrize("common", [0.0, 0.28, -0.28, 2.0, -5.0, 5.0])
-def test_units_to_settle_without_spread_are_where_the_exact_rule_speaks(common: float) -> None:
-    needed = int(
-        units_to_settle(np.zeros(1), np.array([common]), delta=DELTA, bound=BOUND, alpha=np.array([0.05]))[0]
-    )
-    decided = [
-        min(result_of([common] * size)["p"], result_of([common] * size)["p_tie"])
-        for size in (needed, needed - 1)
-    ]
-    assert decided[0] <= 0.05
-    assert decided[1] > 0.05 or needed == 6
-
-
-def test_nothing_is_known_to_settle_without_a_spread_estimate() -> None:
-    unknown = units_to_settle(
-        np.array([np.nan]), np.array([np.nan]), delta=DELTA, bound=BOUND, alpha=np.array([0.05])
-    )
-    assert np.isnan(unknown).all()
 
 
 def test_rounding_keeps_six_digits_and_no_negative_zero() -> None:
