@@ -8,9 +8,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from analysis.criteria import CriteriaTable
+    from analysis.planned_rows import PlannedRows
     from study.dashboard import Results
     from study.ledger import Record
+    from study.question import Question
     from sweeps.home import Home
+    from sweeps.looks import Looks
     from sweeps.spec import SweepSpec
 
 app = typer.Typer(
@@ -89,6 +92,13 @@ def sweep(
     accept_mixed: Annotated[
         bool, typer.Option("--accept-mixed", help="Go on under another environment than the results so far.")
     ] = False,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="decided", help="Stop early once the overall answer is known, safely."),
+    ] = None,
+    pilot: Annotated[
+        int | None, typer.Option(help="Train the first N configurations alone, for `plan --pilot N`.")
+    ] = None,
 ) -> None:
     """Run a sweep, or resume it where it stopped.
 
@@ -100,6 +110,7 @@ def sweep(
 
     read = _read_spec(spec)
     where = _home(home)
+    looks = _looks(until, pilot)
     options = Options(
         engine=choose(engine, read)[0],
         data=data,
@@ -110,14 +121,15 @@ def sweep(
     )
     with TerminalMonitor(read.name) as monitor:
         try:
-            record = run(read, spec.read_text(encoding="utf-8"), where, options, monitor, _publish(where))
+            text = spec.read_text(encoding="utf-8")
+            record = run(read, text, where, options, monitor, _publish(where), looks)
         except KeyboardInterrupt:
             monitor.stop()
             from study.redaction import redact
 
             again = redact(shlex.join([*_program(), *sys.argv[1:]]))
             _leave(f"stopped; nothing that was recorded is lost. Go on with: {again}", 130)
-    _show_table(record)
+    _show_table(_criteria(record))
     _show_where(where, record, tracking_uri)
 
 
@@ -126,23 +138,36 @@ def plan(
     spec: SpecArgument,
     home: HomeOption = DEFAULT_HOME,
     engine: EngineOption = "auto",
+    detect: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", help="The difference to find, in the metric's unit; default: delta."),
+    ] = None,
+    pilot: Annotated[
+        int | None, typer.Option(help="Measure the spread on the first N configurations, which are trained.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a sweep would do and cost, training nothing.
+    """Say what a sweep would do, cost and be able to detect, training nothing.
 
-    Example: `mishstudy plan sweeps/quickstart.toml`
+    Example: `mishstudy plan sweeps/quickstart.toml --detect 0.5`
     """
     from sweeps.engines import choose
     from sweeps.plan import make_plan
 
-    read = _read_spec(spec)
-    made = make_plan(read, _home(home), *choose(engine, read))
+    read, where = _read_spec(spec), _home(home)
+    made = make_plan(read, where, *choose(engine, read))
+    rows = _planned_rows(read, where, detect, pilot)
     if as_json:
-        typer.echo(json.dumps(made.to_json(), indent=2))
+        values = made.to_json() | (rows.to_json() if rows else {"rows": []})
+        typer.echo(json.dumps(values, indent=2))
         return
     from sweeps.plan_page import render
 
     _print(render(made))
+    if rows:
+        from analysis import planned_rows
+
+        _print(planned_rows.render(rows))
 
 
 @app.command()
@@ -150,28 +175,75 @@ def status(
     name: Annotated[str | None, typer.Argument(help="Name of a sweep; all of them by default.")] = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Say how far the sweeps of a home are.
+    """Say how far the sweeps of a home are, and what one of them says so far.
 
     Example: `mishstudy status quickstart`
     """
+    from study import ledger
     from sweeps.status import render
 
     where = _home(home)
-    if name is not None:
-        where.existing(name)
-    _print(render(where, [name] if name else where.sweeps()))
+    if name is None:
+        _print(render(where, where.sweeps()))
+        return
+    record = ledger.read(where.existing(name), curves=False)
+    _print(render(where, [name]))
+    if record.question.design == "paired" and len(record.entries) < record.question.planned_trainings:
+        from analysis.sequence import headlines_of
+        from analysis.terminal import render_running
+
+        _print(render_running(headlines_of(record), record.question))
 
 
 @app.command()
 def table(
-    name: NameArgument,
+    name: Annotated[str | None, typer.Argument(help="Name of a sweep in the home.")] = None,
     home: HomeOption = DEFAULT_HOME,
     format: Annotated[str | None, typer.Option(help="md, csv, json, latex or html.")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default: the terminal.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Instead of a sweep: your own runs, .csv or .parquet, a row per run.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Instead of a sweep: your own runs, an experiment in MLflow.")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MLFLOW_TRACKING_URI", help="Where the experiment is; default: mlflow.db in the home."
+        ),
+    ] = None,
+    treatment: Annotated[str | None, typer.Option(help="Parameter whose values are compared.")] = None,
+    focus: Annotated[str | None, typer.Option(help="The value asked about; all others are rivals.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What is compared.")] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Smallest difference that matters, in the metric's unit.")
+    ] = None,
+    factors: Annotated[
+        str | None,
+        typer.Option(help="Settings, with commas between; default with --experiment: all that vary."),
+    ] = None,
+    replicate: Annotated[
+        str | None, typer.Option(help="Parameter that tells repetitions apart, such as the seed.")
+    ] = None,
+    loss_cap: Annotated[
+        float | None, typer.Option(help="What a failed run loses; default: 10 x delta.")
+    ] = None,
+    lower_is_better: Annotated[
+        bool | None, typer.Option("--lower-is-better/--higher-is-better", help="Direction of the metric.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="The metric is multiplied by this: 100 makes points of a fraction.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Name of the metric's unit, in the plural.")] = None,
+    chance: Annotated[float | None, typer.Option(help="Value of the metric from guessing.")] = None,
 ) -> None:
-    """Print or export the recommendation table of a sweep.
+    """Print or export the recommendation table of a sweep, or of runs of your own.
 
     Example: `mishstudy table quickstart --format latex --out table.tex`
+
+    Of your own runs: `mishstudy table --runs runs.csv --treatment activation --focus mish --metric accuracy
+    --factors depth,optimizer --replicate seed --delta 0.5`
     """
     from analysis import exports
     from study import ledger
@@ -186,11 +258,32 @@ def table(
     }
     if format is not None and format not in formats:
         raise InputError(f"--format takes {', '.join(formats)}, and {format!r} was given; use one of them.")
-    record = ledger.read(_home(home).existing(name), curves=False)
+    options = {
+        "treatment": treatment,
+        "focus": focus,
+        "metric": metric,
+        "delta": delta,
+        "factors": factors,
+        "replicate": replicate,
+        "loss_cap": loss_cap,
+        "lower_is_better": lower_is_better,
+        "scale": scale,
+        "unit": unit,
+        "chance": chance,
+    }
+    if sum(source is not None for source in (name, runs, experiment)) != 1:
+        raise InputError("table takes one of these: the name of a sweep, --runs FILE, or --experiment NAME.")
+    given = [f"--{key.replace('_', '-')}" for key, value in options.items() if value is not None]
+    if name is not None and given:
+        raise InputError(f"{given[0]} is for runs of your own; a sweep has its question in its spec.")
+    if name is not None:
+        made = _criteria(ledger.read(_home(home).existing(name), curves=False))
+    else:
+        made = _foreign_criteria(runs, experiment, tracking_uri or _home(home).tracking_uri, options)
     if format is None and out is None:
-        _show_table(record)
+        _show_table(made)
         return
-    text = formats[format or "md"](_criteria(record))
+    text = formats[format or "md"](made)
     if out is None:
         sys.stdout.write(text)
     else:
@@ -300,6 +393,56 @@ def _read_spec(path: Path) -> "SweepSpec":
     return load(path)
 
 
+def _looks(until: str | None, pilot: int | None) -> "Callable[[Question], Looks]":
+    """Return what says when a sweep ends."""
+    from functools import partial
+
+    from study.errors import InputError
+    from sweeps import looks
+
+    if until not in (None, "decided"):
+        raise InputError(f"--until takes decided, and {until!r} was given; use that, or leave it out.")
+    if until and pilot is not None:
+        raise InputError("--until and --pilot each say when to stop; give one of them.")
+    if pilot is not None:
+        return partial(looks.pilot, configurations=pilot)
+    if until:
+        from analysis.sequence import decided
+
+        return partial(looks.until_decided, enough=decided)
+    return looks.whole_design
+
+
+def _planned_rows(
+    spec: "SweepSpec", home: "Home", detect: float | None, pilot: int | None
+) -> "PlannedRows | None":
+    """Return what the rows of the table will be able to show; None for `tuned`, which has no verdict."""
+    from analysis.planned_rows import planned_rows
+    from study import ledger
+    from study.errors import InputError
+    from sweeps import design, looks
+    from sweeps.sweeper import planned_question
+
+    if spec.design == "tuned":
+        if detect is not None or pilot is not None:
+            raise InputError(
+                "--detect and --pilot are about verdicts, and a tuned sweep has none; leave them out."
+            )
+        return None
+    question = planned_question(spec, design.trainings(spec))
+    if pilot is not None:
+        looks.pilot(question, pilot)
+    path = home.ledger(spec.name)
+    return planned_rows(
+        question,
+        [configuration.levels for configuration in design.configurations(spec)],
+        spec.replicates,
+        detect=detect,
+        record=ledger.read(path, curves=False) if path.exists() else None,
+        pilot=pilot,
+    )
+
+
 def _criteria(record: "Record") -> "CriteriaTable":
     from analysis.agreement import agreement_of
     from analysis.criteria import criteria_table
@@ -312,6 +455,19 @@ def _criteria(record: "Record") -> "CriteriaTable":
         agreement=agreement_of(record),
         chance=record.chance,
     )
+
+
+def _foreign_criteria(
+    runs: Path | None, experiment: str | None, tracking_uri: str, options: Mapping[str, Any]
+) -> "CriteriaTable":
+    from analysis.foreign_table import ask_of, table_of_file, table_of_runs
+
+    ask = ask_of(options)
+    if runs is not None:
+        return table_of_file(runs, ask)
+    from study.mlflow_runs import read_experiment
+
+    return table_of_runs(read_experiment(experiment or "", tracking_uri, ask.treatment, ask.metric), ask)
 
 
 def _report(home: "Home", record: "Record") -> str:
@@ -360,8 +516,7 @@ def _publish(home: "Home") -> "Callable[[Record], Results]":
     return results
 
 
-def _show_table(record: "Record") -> None:
-    made = _criteria(record)
+def _show_table(made: "CriteriaTable") -> None:
     if sys.stdout.isatty():
         from analysis.terminal import render
 

@@ -70,6 +70,8 @@ _RESULT = {
     "examples_per_second": Column("float64", "1/s", 0),
     "peak_memory_mib": Column("float64", "MiB", 0),
 }
+RESERVED = frozenset({**_IDENTITY, **_RESULT}) - METRICS.keys()
+"""Names of columns that neither a factor nor a metric from elsewhere may have."""
 _HAS_DTYPE: dict[str, Callable[[Any], bool]] = {
     "str": types.is_string_dtype,
     "bool": types.is_bool_dtype,
