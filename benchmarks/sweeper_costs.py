@@ -74,10 +74,20 @@ class Stub:
         """Be ready."""
         return Ready("cpu", False, {"digest": "0" * 16, "guess": {"accuracy": 10.0, "loss": 2.3}})
 
-    def train(self, groups: Sequence[Group | Pack], **_: Any) -> Iterator[TrainingResult]:
+    def train(self, groups: Sequence[Group | Pack]) -> Iterator[TrainingResult]:
         """Give each training its result."""
+        for results in self.train_together(groups):
+            yield from results
+
+    def train_together(self, groups: Sequence[Group | Pack]) -> Iterator[list[TrainingResult]]:
+        """Give a pack's first result, then its others, as they come in from the training process."""
         for group in groups:
-            yield from (self._result(training) for training in group.trainings)
+            results = [self._result(training) for training in group.trainings]
+            if isinstance(group, Pack):
+                yield results[:1]
+                yield results[1:]
+            else:
+                yield from ([result] for result in results)
 
     def _result(self, training: Training) -> TrainingResult:
         score = 90.0 + int(training.digest[:4], 16) / 2**16
@@ -131,10 +141,10 @@ def _resident_mib() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def _sweep(home: Path, configurations: int) -> None:
+def _sweep(home: Path, configurations: int, engine: str) -> None:
     """Run the sweep with the stub in this process and print a line of figures."""
     text = SPEC.format(configurations=configurations)
-    options = sweeper.Options(engine="fit", data=None, import_from=home)
+    options = sweeper.Options(engine=engine, data=None, import_from=home)
     watch, started = Watch(), time.perf_counter()
     with mock.patch.object(sweeper, "ChildExecutor", Stub):
         sweeper.run(parse(text, "stub"), text, Home(home), options, watch, lambda _: Results())
@@ -158,11 +168,12 @@ def main() -> None:
     """Run the stages and print a table."""
     parser = argparse.ArgumentParser(description="What ledger, Optuna and MLflow cost.")
     parser.add_argument("--trainings", type=int, default=10_000)
+    parser.add_argument("--engine", choices=("fit", "population"), default="population")
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     configurations = arguments.trainings // ACTIVATIONS
     if arguments.home:
-        _sweep(arguments.home, configurations)
+        _sweep(arguments.home, configurations, arguments.engine)
         return
     print(f"{configurations * ACTIVATIONS} trainings; {processor()}, {os.cpu_count()} cores.\n")
     print("| stage | whole, s | trained | before the first, s | each, ms | after the last, s | memory, MiB |")

@@ -294,27 +294,26 @@ class Ledger:
         """Write that the sweep stopped, as the first `configurations` of the design decide its answer."""
         self._write({"kind": "stop", "configurations": configurations})
 
-    def append(self, entry: Entry) -> None:
-        """Record one training: on disk when this returns."""
-        curve = {"digest": entry.result.digest, "curve": entry.result.curve_to_json()}
-        self._curves.write(encode(curve))
+    def append(self, *entries: Entry) -> None:
+        """Record trainings: on disk when this returns, their curves first."""
+        for entry in entries:
+            curve = {"digest": entry.result.digest, "curve": entry.result.curve_to_json()}
+            self._curves.write(encode(curve))
         _flush(self._curves)
-        index = entry.configuration.index
-        lines = b""
-        if index not in self._configurations:
-            self._configurations.add(index)
-            levels = dict(entry.configuration.levels)
-            lines += encode({"kind": "configuration", "index": index, "levels": levels})
-        lines += encode(
-            {
+        for entry in entries:
+            index = entry.configuration.index
+            if index not in self._configurations:
+                self._configurations.add(index)
+                levels = dict(entry.configuration.levels)
+                self._ledger.write(encode({"kind": "configuration", "index": index, "levels": levels}))
+            training = {
                 "kind": "training",
                 "index": index,
                 "adaptive": entry.adaptive,
                 "training": entry.training.to_json(),
                 "result": entry.result.to_json(),
             }
-        )
-        self._ledger.write(lines)
+            self._ledger.write(encode(training))
         _flush(self._ledger)
 
     def _write(self, value: Any) -> None:

@@ -139,6 +139,14 @@ class ChildExecutor:
         TrainingResult
             One per training, in order. Closing the iterator early stops the child.
         """
+        for together in self.train_together(groups):
+            yield from together
+
+    def train_together(self, groups: Sequence[Group | Pack]) -> Iterator[list[TrainingResult]]:
+        """Train as `train` does, and yield in one list the results that have come in by the same time.
+
+        None waits for a later one: where an engine is done with a pack, its results come in together.
+        """
         remaining, done, attempts, finished = list(groups), set[str](), 0, False
         try:
             while remaining:
@@ -146,27 +154,30 @@ class ChildExecutor:
                 # died of a later one.
                 sent = remaining[:1] if attempts else remaining
                 self._send("train", sent)
-                while isinstance(answer := self._receive(), TrainingResult | Report):
-                    if isinstance(answer, TrainingResult):
+                word = None
+                for word in self._words():
+                    if isinstance(word, list):
                         attempts = 0
-                        if answer.digest not in done:
-                            done.add(answer.digest)
-                            yield answer
+                        new = [each for each in word if each.digest not in done]
+                        done |= {each.digest for each in new}
+                        if new:
+                            yield new
                         continue
-                    self._report(answer)
-                    if isinstance(answer, Split):
-                        remaining = _smaller(remaining, answer)
+                    if isinstance(word, Report):
+                        self._report(word)
+                    if isinstance(word, Split):
+                        remaining = _smaller(remaining, word)
                 remaining = _left(remaining, done)
-                if answer is not None:
+                if word is not None:
                     attempts = 0
                     continue
                 attempts += 1
                 if attempts == ATTEMPTS:
                     attempts = 0
                     lost = [each for each in remaining[0].trainings if each.digest not in done]
-                    for training in lost[: remaining[0].at_stake]:
-                        done.add(training.digest)
-                        yield self._casualty(training)
+                    lost = lost[: remaining[0].at_stake]
+                    done |= {training.digest for training in lost}
+                    yield [self._casualty(training) for training in lost]
                     remaining = _left(remaining, done)
                 self.stop()
                 self.start()
@@ -190,6 +201,29 @@ class ChildExecutor:
         assert self._connection is not None
         with suppress(BrokenPipeError):
             self._connection.send((task, work))
+
+    def _words(self) -> Iterator[list[TrainingResult] | Report | _Done | None]:
+        """Yield what the child says up to the end of a task; results that have come in together as a list."""
+        assert self._connection is not None
+        results: list[TrainingResult] = []
+        while True:
+            try:
+                word = self._receive()
+            except InputError:
+                if results:
+                    yield results
+                raise
+            if isinstance(word, TrainingResult):
+                results.append(word)
+                if self._connection.poll():
+                    continue
+            if results:
+                yield results
+                results = []
+            if not isinstance(word, TrainingResult):
+                yield word
+            if not isinstance(word, TrainingResult | Report):
+                return
 
     def _receive(self) -> Any:
         """Return the child's next word, or None where it has died."""

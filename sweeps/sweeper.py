@@ -282,8 +282,9 @@ class _Driver:
                 trials.tell(entry.configuration, block_value(self._question, taken.pop(index)))
                 whole += 1
 
-        for entry in known:
-            take(entry)
+        with trials.together():
+            for entry in known:
+                take(entry)
         about = Record(question=self._question, fingerprints=(self._fingerprint,), entries=())
         end, missing = looks.due(about, planned, done)
         while missing:
@@ -291,11 +292,13 @@ class _Driver:
             groups = grouped(self._options.engine, self._kind, trainings, done.keys() | later, self._sizes)
             # A pack is trained whole: what it holds beyond the look is recorded as well.
             left = [item for item in planned if item.training.digest not in done]
-            for entry in self._results(left, groups):
-                done[entry.training.digest] = entry
-                trials.begin(entry.configuration)
-                take(entry)
-                self._monitor.trained(entry, whole)
+            for entries in self._results(left, groups):
+                with trials.together():
+                    for entry in entries:
+                        done[entry.training.digest] = entry
+                        trials.begin(entry.configuration)
+                        take(entry)
+                        self._monitor.trained(entry, whole)
             end, missing = looks.due(about, planned, done)
         if looks.enough is not None and end < self._question.planned_configurations:
             self._stop_early(end, trained=len(done) > len(known))
@@ -316,7 +319,7 @@ class _Driver:
             self._take(entry, 1)
         for item in tuner.planned({entry.configuration.index: entry for entry in known}):
             group = Group(program=program_of(item.training), trainings=(item.training,))
-            for entry in self._results([item], [group], adaptive=True):
+            for (entry,) in self._results([item], [group], adaptive=True):
                 tuner.tell(entry)
                 self._take(entry, 1)
                 self._monitor.trained(entry, self._done)
@@ -369,24 +372,27 @@ class _Driver:
 
     def _results(
         self, wanted: Sequence[PlannedTraining], groups: Sequence[Group | Pack], *, adaptive: bool = False
-    ) -> Iterator[Entry]:
-        """Train the groups; each result that is wanted is in the ledger when it is given out."""
+    ) -> Iterator[list[Entry]]:
+        """Train the groups; the results that are wanted are in the ledger when they are given out."""
         if not groups:
             return
         assert self._executor is not None
         assert self._ledger is not None
         items = {item.training.digest: item for item in wanted}
-        for result in self._executor.train(groups):
-            if (item := items.get(result.digest)) is None:
-                continue
-            entry = Entry(
-                training=item.training,
-                configuration=item.configuration,
-                adaptive=adaptive,
-                result=result,
-            )
-            self._ledger.append(entry)
-            yield entry
+        for results in self._executor.train_together(groups):
+            entries = [
+                Entry(
+                    training=item.training,
+                    configuration=item.configuration,
+                    adaptive=adaptive,
+                    result=result,
+                )
+                for result in results
+                if (item := items.get(result.digest)) is not None
+            ]
+            if entries:
+                self._ledger.append(*entries)
+                yield entries
 
     def _examples(self) -> list[PlannedTraining]:
         """Return one training of each activation of a `tuned` sweep, to be looked at and not trained."""

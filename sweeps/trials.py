@@ -6,11 +6,9 @@ dashboard's importance plot shows what matters for the question.
 """
 
 import logging
-import os
-import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -25,8 +23,6 @@ from study.training import Configuration, Status
 if TYPE_CHECKING:
     import optuna
 
-_STALE_LOCK_SECONDS = 5.0
-
 
 def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage":
     """Open the storage: the journal file of the home, or the database a user names.
@@ -34,8 +30,7 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
     Parameters
     ----------
     journal : Path
-        Used where `url` is None. A lock that a killed driver left on it is removed, and a torn last line
-        cut off, as Optuna would write on in the middle of it: the caller holds the lock of the home.
+        Used where `url` is None, see `sweeps.journal.Journal`.
     url : str or None
         SQLAlchemy URL that passed `check_storage_url`.
 
@@ -45,17 +40,12 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
         If the database can not be opened; the URL is redacted.
     """
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url is None:
-        lock = journal.with_name(journal.name + ".lock")
-        if lock.is_symlink() and time.time() - lock.lstat().st_mtime > _STALE_LOCK_SECONDS:
-            lock.unlink()
-        if journal.exists():
-            content = journal.read_bytes()
-            os.truncate(journal, content.rfind(b"\n") + 1)
-        return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+        from sweeps.journal import Journal
+
+        return Journal(journal)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         return optuna.storages.RDBStorage(url)
@@ -183,7 +173,9 @@ class Trials:
                 f"at most {question.loss_cap:g} {question.unit} either way, 0 where both failed",
             },
         )
-        self._trials: dict[str, optuna.trial.Trial] = {}
+        self.together: Callable[[], AbstractContextManager[None]] = getattr(storage, "together", nullcontext)
+        """What is told within is written at its end, at once where the storage can do that."""
+        self._trials: dict[str, int] = {}
         self._waiting: set[str] = set()
         self._told: set[str] = set()
         self._read()
@@ -195,7 +187,7 @@ class Trials:
             digest = frozen.user_attrs.get("configuration")
             if digest is None:
                 continue
-            self._trials[digest] = optuna.trial.Trial(self._study, frozen._trial_id)
+            self._trials[digest] = frozen._trial_id
             if frozen.state is optuna.trial.TrialState.WAITING:
                 self._waiting.add(digest)
             elif frozen.state.is_finished():
@@ -206,17 +198,21 @@ class Trials:
         """Enqueue the configurations that Optuna does not hold yet, in the order of the design."""
         import optuna
 
-        missing = [each for each in configurations if each.digest not in self._trials]
-        for configuration in missing:
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    state=optuna.trial.TrialState.WAITING,
-                    params=dict(configuration.levels),
-                    distributions=self._distributions,
-                    user_attrs={"configuration": configuration.digest, "row": configuration.index},
-                )
+        trials = [
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.WAITING,
+                params=dict(configuration.levels),
+                distributions=self._distributions,
+                user_attrs={"configuration": configuration.digest, "row": configuration.index},
             )
-        if missing:
+            for configuration in configurations
+            if configuration.digest not in self._trials
+        ]
+        # Optuna looks up the trial that was added last: there must be one.
+        self._study.add_trials(trials[:1])
+        with self.together():
+            self._study.add_trials(trials[1:])
+        if trials:
             self._read()
 
     @storage_errors()
@@ -227,16 +223,19 @@ class Trials:
         if configuration.digest in self._waiting:
             self._waiting.remove(configuration.digest)
             trial = self._trials[configuration.digest]
-            self._storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.RUNNING)
+            self._storage.set_trial_state_values(trial, optuna.trial.TrialState.RUNNING)
 
     @storage_errors()
     def tell(self, configuration: Configuration, value: BlockValue) -> None:
         """Tell Optuna about a complete configuration; a second time changes nothing."""
+        import optuna
+
         if configuration.digest in self._told:
             return
-        self.begin(configuration)
         trial = self._trials[configuration.digest]
-        for name, attribute in value.attributes.items():
-            trial.set_user_attr(name, attribute)
-        self._study.tell(trial.number, value.difference)
+        with self.together():
+            self.begin(configuration)
+            for name, attribute in value.attributes.items():
+                self._storage.set_trial_user_attr(trial, name, attribute)
+            self._storage.set_trial_state_values(trial, optuna.trial.TrialState.COMPLETE, [value.difference])
         self._told.add(configuration.digest)

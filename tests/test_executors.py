@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -129,6 +130,22 @@ def test_a_process_that_died_between_two_tasks_is_replaced(
     assert dataclasses.replace(first[0], **timed) == dataclasses.replace(second[0], **timed)
     executor.stop()
     assert not children()
+
+
+def test_results_that_have_come_in_are_given_out_together(opened: Opener, training: Training) -> None:
+    asked = [
+        dataclasses.replace(training, activation=name, replicate=i)
+        for i in range(6)
+        for name in ("mish", "relu")
+    ]
+    executor = opened("population")
+    executor.start()
+    given: list[list[TrainingResult]] = []
+    for together in executor.train_together(packs(asked, 12)):
+        given.append(together)
+        time.sleep(1.0)
+    assert len(given) <= 2
+    assert [each.digest for together in given for each in together] == [each.digest for each in asked]
 
 
 def test_leaving_the_results_early_stops_the_process(

@@ -75,6 +75,16 @@ def test_what_was_written_is_read_back(tmp_path: Path, training: Training) -> No
     assert math.isnan(last.curve["train_loss"][1])
 
 
+def test_recorded_together_or_one_by_one_the_files_are_the_same(tmp_path: Path, training: Training) -> None:
+    entries = [entry(training, 0), entry(training, 1), entry(training, 2, Status.DIVERGED)]
+    alone = written(tmp_path / "alone" / "ledger.jsonl", entries)
+    together = written(tmp_path / "together" / "ledger.jsonl", [])
+    with Ledger(together) as book:
+        book.append(*entries)
+        assert together.read_bytes() == alone.read_bytes()
+        assert ledger.curves_path(together).read_bytes() == ledger.curves_path(alone).read_bytes()
+
+
 def test_a_new_ledger_appears_whole(tmp_path: Path) -> None:
     """A kill while it is made leaves no ledger, and what it leaves does no harm."""
     path = tmp_path / "a" / "ledger.jsonl"

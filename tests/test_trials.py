@@ -274,6 +274,35 @@ def test_a_lock_that_a_killed_driver_left_is_removed(tmp_path: Path) -> None:
     assert not lock.is_symlink()
 
 
+def test_what_is_told_together_is_there_in_one_piece_at_the_end(tmp_path: Path) -> None:
+    trials = trials_at(tmp_path)
+    trials.enqueue(DESIGN)
+    journal = tmp_path / "optuna.journal"
+    before = journal.read_bytes()
+    with trials.together():
+        for configuration in DESIGN[:3]:
+            trials.tell(configuration, block_value(QUESTION, of_row(configuration.index)))
+            assert journal.read_bytes() == before
+    assert states(tmp_path) == ["COMPLETE"] * 3 + ["WAITING"]
+    trials.tell(DESIGN[3], block_value(QUESTION, of_row(3)))
+    assert states(tmp_path) == ["COMPLETE"] * 4
+
+
+def test_others_may_write_to_the_journal_between_what_is_told_together(tmp_path: Path) -> None:
+    """The dashboard does, when a user notes something about a trial."""
+    trials = trials_at(tmp_path)
+    trials.enqueue(DESIGN)
+    other = optuna.load_study(study_name="small", storage=open_storage(tmp_path / "optuna.journal", None))
+    with trials.together():
+        trials.tell(DESIGN[0], block_value(QUESTION, of_row(0)))
+        other.set_user_attr("note", "mine")
+        trials.tell(DESIGN[1], block_value(QUESTION, of_row(1)))
+    trials.tell(DESIGN[2], block_value(QUESTION, of_row(2)))
+    assert states(tmp_path) == ["COMPLETE"] * 3 + ["WAITING"]
+    study = optuna.load_study(study_name="small", storage=open_storage(tmp_path / "optuna.journal", None))
+    assert study.user_attrs["note"] == "mine"
+
+
 def test_a_last_line_that_was_torn_is_cut(tmp_path: Path) -> None:
     trials_at(tmp_path).enqueue(DESIGN[:2])
     journal = tmp_path / "optuna.journal"
