@@ -92,6 +92,15 @@ def sweep(
     accept_mixed: Annotated[
         bool, typer.Option("--accept-mixed", help="Go on under another environment than the results so far.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="MISHSTUDY_WORKERS",
+            min=1,
+            metavar="N",
+            help="Training processes side by side, which moves no result; default: as many as there are cores for.",
+        ),
+    ] = None,
     until: Annotated[
         str | None,
         typer.Option(metavar="decided", help="Stop early once the overall answer is known, safely."),
@@ -118,6 +127,7 @@ def sweep(
         tracking_uri=tracking_uri,
         storage=storage,
         accept_mixed=accept_mixed,
+        workers=workers,
     )
     with TerminalMonitor(read.name) as monitor:
         try:
@@ -454,6 +464,7 @@ def _criteria(record: "Record") -> "CriteriaTable":
         mixed=record.mixed,
         agreement=agreement_of(record),
         chance=record.chance,
+        stopped_at=record.stopped_at,
     )
 
 

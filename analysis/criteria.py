@@ -23,6 +23,7 @@ from analysis.notes import notes
 from analysis.pairing import Pairing, pairings
 from analysis.ranking import Ranking, ranking
 from analysis.recommendation import recommend
+from analysis.sequence import RunningHeadline, complete_configurations, running_headlines, stopped_rows
 from analysis.summaries import FactorSummary, LevelVerdict
 from analysis.thresholds import Threshold, thresholds
 from analysis.tuned import TunedBest, tuned_bests
@@ -96,7 +97,15 @@ class CriteriaTable:
     trainings, planned_trainings : int
         Trainings recorded, and in the design.
     provisional : bool
-        Whether planned trainings are missing; verdicts may then still change.
+        Whether planned trainings are missing and the sweep has not stopped early by its rule; verdicts may
+        then still change.
+    stopped_at : int or None
+        After how many configurations of the design the sweep stopped early, at the first look at which the
+        confidence sequence of every overall row decided it; the overall verdicts are then those of
+        `running`. None for a sweep that did not.
+    running : tuple of RunningHeadline
+        One per rival: the confidence sequence of the overall row. Empty unless the sweep is `paired` and
+        planned trainings are missing.
     mixed : bool
         Whether the trainings come from more than one environment.
     agreement : Agreement or None
@@ -160,6 +169,8 @@ class CriteriaTable:
     trainings: int
     planned_trainings: int
     provisional: bool
+    stopped_at: int | None
+    running: tuple[RunningHeadline, ...]
     mixed: bool
     agreement: Agreement | None
     adaptive_excluded: int
@@ -234,6 +245,7 @@ def criteria_table(
     agreement: Agreement | None = None,
     strict: bool = False,
     chance: float | None = None,
+    stopped_at: int | None = None,
 ) -> CriteriaTable:
     """Make the criteria table of a sweep, finished or running.
 
@@ -278,12 +290,20 @@ def criteria_table(
         rows = unpaired_comparisons(runs, question, chance=chance, strict=strict)
     elif not tuned:
         rows = comparisons(runs, paired, question, strict=strict)
+    missing = len(runs) < question.planned_trainings
+    stopped_at = stopped_at if missing else None
+    running: tuple[RunningHeadline, ...] = ()
+    if question.design == "paired" and missing:
+        first = stopped_at or complete_configurations(runs, question)
+        running = running_headlines(paired, question, first)
+    if stopped_at is not None:
+        rows = stopped_rows(rows, running, question)
     headline = tuple(row for row in rows if row.parameter is None)
     failed = used.loc[used["status"] != Status.OK.value].groupby(["activation", "status"]).size()
     failures: dict[str, dict[str, int]] = {activation: {} for activation in question.activations}
     for (activation, status), count in failed.items():  # pyright: ignore[reportGeneralTypeIssues]
         failures[activation][status] = int(count)
-    provisional = len(runs) < question.planned_trainings
+    provisional = missing and stopped_at is None
     units = {rival: unit_means(found, question) for rival, found in paired.items()}
     tested = () if apart else gates(units, question)
     turned = thresholds(units, tested, question)
@@ -312,6 +332,8 @@ def criteria_table(
         trainings=len(runs),
         planned_trainings=question.planned_trainings,
         provisional=provisional,
+        stopped_at=stopped_at,
+        running=running,
         mixed=mixed,
         agreement=agreement,
         adaptive_excluded=len(runs) - len(used),

@@ -119,10 +119,15 @@ def title(table: CriteriaTable) -> str:
 
 
 def status_line(table: CriteriaTable) -> str:
-    """Return what must be read before the table: provisional, adaptive, unpaired; empty for none of these."""
+    """Return what must be read before the table: provisional, adaptive and the like; empty for nothing."""
     parts: list[str] = []
     if table.provisional:
         parts.append(f"Provisional: {table.trainings} of {table.planned_trainings} trainings are in.")
+    if table.stopped_at is not None:
+        parts.append(
+            f"Stopped early: the first {table.stopped_at} of {table.planned_configurations} configurations "
+            "decided the overall row; what is said of levels and factors is exploratory."
+        )
     if table.design == "tuned":
         parts.append("An adaptive search: it ranks nothing and has no verdict.")
     if table.design == "unpaired":

@@ -4,14 +4,14 @@ Its error is bounded over all looks together, so a sweep may stop at any of them
 alone, and about the first configurations of the design: those that happen to be trained first are no sample.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from analysis.compare import UNINFORMATIVE_LIMIT, Verdict, pairs
+from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict, pairs
 from analysis.estimates import ALPHA, rounded
 from analysis.frame import runs_frame
 from analysis.units import unit_means
@@ -148,6 +148,26 @@ def _verdict(low: float, high: float, delta: float, *, may_tie: bool) -> Verdict
     return Verdict.LOSES if high < 0 else Verdict.NOT_ENOUGH_EVIDENCE
 
 
+def stopped_rows(
+    rows: Sequence[Comparison], running: Sequence[RunningHeadline], question: Question
+) -> tuple[Comparison, ...]:
+    """Return the rows of a sweep that stopped early, the overall ones with the verdicts it stopped on.
+
+    The p-values and the t interval of an overall row do not allow for the looks; they stay as they are.
+    """
+    by_rival = {row.rival: row for row in running}
+
+    def stopped(row: Comparison) -> Comparison:
+        found = by_rival[row.rival]
+        size = None
+        if found.verdict in (Verdict.WINS, Verdict.LOSES):
+            nearest = max(found.low or 0.0, -(found.high or 0.0))
+            size = "clear" if nearest > question.delta else "unclear"
+        return replace(row, verdict=found.verdict, size=size, units_to_settle=None, difference_to_settle=None)
+
+    return tuple(stopped(row) if row.parameter is None else row for row in rows)
+
+
 def complete_configurations(runs: pd.DataFrame, question: Question) -> int:
     """Return how many of the first configurations of the design have every activation in every block."""
     blocks = runs.loc[~runs["adaptive"]].groupby(["index", "block"])["activation"].nunique()
@@ -156,15 +176,17 @@ def complete_configurations(runs: pd.DataFrame, question: Question) -> int:
     return int(np.cumprod(whole.to_numpy() & in_order).sum())
 
 
-def decided(record: Record) -> bool:
-    """Return whether the overall row of every rival is decided by the trainings of a record.
+def headlines_of(record: Record) -> tuple[RunningHeadline, ...]:
+    """Return the overall rows over the first configurations of a `paired` sweep that are complete.
 
-    Parameters
-    ----------
-    record : Record
-        All trainings of the first configurations of a `paired` design.
+    Those of a sweep that stopped early are the ones that decided it.
     """
     question, runs = record.question, runs_frame(record)
     paired = {rival: pairs(runs, question, rival, chance=record.chance) for rival in question.rivals}
-    rows = running_headlines(paired, question, complete_configurations(runs, question))
-    return all(row.verdict is not Verdict.NOT_ENOUGH_EVIDENCE for row in rows)
+    first = record.stopped_at or complete_configurations(runs, question)
+    return running_headlines(paired, question, first)
+
+
+def decided(record: Record) -> bool:
+    """Return whether the trainings of a `paired` sweep decide the overall row of every rival."""
+    return all(row.verdict is not Verdict.NOT_ENOUGH_EVIDENCE for row in headlines_of(record))

@@ -1,5 +1,6 @@
-"""The criteria table in a terminal: the answer, the recommendation, the notes."""
+"""The criteria table in a terminal, the answer first; and the overall rows of a sweep that is under way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -9,6 +10,9 @@ from rich.text import Text
 
 from analysis.criteria import CriteriaTable
 from analysis.exports import sections, sentences, status_line, title
+from analysis.sequence import RunningHeadline
+from analysis.summaries import interval_text
+from study.question import Question
 
 _LONG = 15
 """Only longer words are broken, so that names of any length leave room for the rest."""
@@ -47,3 +51,26 @@ def render(table: CriteriaTable) -> RenderableType:
     head += [Text(sentence, style="bold") for sentence in sentences(table)[:1]]
     notes = [Text(f"• {note}", style="dim") for note in table.notes]
     return Group(*head, _Grid(rows), *notes)
+
+
+def render_running(rows: Sequence[RunningHeadline], question: Question) -> RenderableType:
+    """Return the overall rows of a sweep that is under way as something that Rich prints."""
+    first, planned = rows[0].configurations, question.planned_configurations
+    grid = [
+        {
+            "Overall, provisional": f"{question.focus} - {row.rival}",
+            f"Difference in {question.unit} [95 %]": interval_text(row, question.delta),
+            "So far": row.verdict.words,
+            "Configurations": str(row.units),
+        }
+        for row in rows
+    ]
+    return Group(
+        _Grid(grid),
+        Text(
+            f"Over the first {first} of {planned} configurations of the design, which are complete. The "
+            "interval is a confidence sequence: it holds with 95 % however often one looks, so it is safe to "
+            "stop on; `mishstudy sweep SPEC --until decided` does.",
+            style="dim",
+        ),
+    )

@@ -1,6 +1,5 @@
 """A plan in a terminal."""
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -34,14 +33,4 @@ def render(plan: Plan) -> RenderableType:
         ("memory", f"about {plan.cost.memory_mib:,.0f} MiB"),
     ):
         facts.add_row(Text(name), Text(value))
-    parts: list[RenderableType] = [facts, Text(plan.cost.basis), Text(plan.spread_basis)]
-    if plan.rows:
-        rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        rows.add_column("row of the table")
-        rows.add_column("configurations", justify="right")
-        rows.add_column("detects (80 % power, one test at 5 %)", justify="right")
-        for row in plan.rows:
-            found = "-" if row.detectable is None else f"{row.detectable:.2g} {plan.unit}"
-            rows.add_row(Text(f"{row.parameter} {row.level}".strip()), str(row.configurations), found)
-        parts.append(rows)
-    return Group(*parts)
+    return Group(facts, Text(plan.cost.basis))

@@ -37,8 +37,13 @@ def _row(home: Home, name: str) -> tuple[str, ...]:
     if home.is_running(name):
         state = "running"
     else:
-        whole = done >= planned and not cross_check.is_due(record)
-        state = "complete" if whole else "stopped; resume with mishstudy sweep"
+        enough = done >= planned or record.stopped_at is not None
+        if not enough or cross_check.is_due(record):
+            state = "stopped; resume with mishstudy sweep"
+        elif done >= planned:
+            state = "complete"
+        else:
+            state = f"stopped early: decided after {record.stopped_at} configurations"
     last = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M:%S")
     seconds = sum(entry.result.seconds + entry.result.build_seconds for entry in record.entries)
     return name, f"{done}/{planned}", failed, state, last, f"{seconds:.0f} s"

@@ -24,6 +24,7 @@ from analysis.interactions import Interaction, Leaf
 from analysis.pairing import Pairing
 from analysis.ranking import RankedActivation, RankedPair, Ranking
 from analysis.recommendation import recommend
+from analysis.sequence import RunningHeadline
 from analysis.summaries import FactorSummary, LevelVerdict, quantity_text
 from analysis.thresholds import RegionGain, Threshold
 from analysis.tuned import TunedBest
@@ -35,6 +36,7 @@ SCHEMA = json.loads((ROOT / "analysis" / "criteria.schema.json").read_text(encod
 PARTS = (
     Comparison, LevelVerdict, FactorSummary, TunedBest, Gate, RegionGain, Threshold, Leaf, Interaction,
     RankedActivation, RankedPair, Ranking, FailureRate, TrainedDifference, Pairing, Agreement,
+    RunningHeadline,
 )  # fmt: skip
 TWO = Truth(rivals=("relu", "swish"), factors=("optimizer",)).question
 ONE = dataclasses.replace(TWO, rivals=("relu",))
@@ -201,6 +203,52 @@ def test_a_running_sweep_is_provisional_in_every_sentence(frame: pd.DataFrame) -
     assert running.provisional
     assert all(summary.sentence.startswith("Provisional: ") for summary in running.summaries)
     assert any(note.startswith("Provisional: planned trainings are missing") for note in running.notes)
+
+
+def test_a_running_sweep_says_what_is_safe_to_stop_on() -> None:
+    truth = dataclasses.replace(Truth(rivals=("relu", "swish"), factors=("optimizer",)), configurations=60)
+    runs = simulate(truth, np.random.default_rng(8))
+    running = criteria_table(runs.loc[runs["index"] != 40], truth.question)
+    assert [(row.rival, row.configurations, row.units) for row in running.running] == [
+        ("relu", 40, 40),
+        ("swish", 40, 40),
+    ]
+    assert running.stopped_at is None
+    (said,) = [note for note in running.notes if note.startswith("Safe to stop on is the overall row alone")]
+    assert "over the first 40 of 60 configurations" in said
+    assert_valid(running)
+    finished = criteria_table(runs, truth.question)
+    assert finished.running == ()
+
+
+def test_a_sweep_that_stopped_early_says_so_and_keeps_the_verdict_it_stopped_on() -> None:
+    gain = Truth(factors=("optimizer",), effect=lambda drawn: np.full(len(drawn), 1.5))
+    runs = simulate(gain, np.random.default_rng(8))
+    first = runs.loc[runs["index"] < 34]
+    table = criteria_table(first, gain.question, stopped_at=32)
+    (one,) = table.running
+    assert (one.configurations, one.units, one.verdict) == (32, 32, Verdict.WINS)
+    assert one.low is not None
+    assert one.low > 0
+    assert (table.stopped_at, table.provisional) == (32, False)
+    assert table.headline[0].verdict is Verdict.WINS
+    assert table.headline[0].units == 34
+    assert table.headline[0].size == ("clear" if one.low > 0.5 else "unclear")
+    assert not any(summary.sentence.startswith("Provisional") for summary in table.summaries)
+    (said,) = [note for note in table.notes if note.startswith("Stopped early (--until decided)")]
+    assert "over the first 32 of 120 configurations" in said
+    assert f"wins over relu, {one.difference:+.2f}" in said
+    assert any("the levels are exploratory" in note for note in table.notes)
+    assert_valid(table)
+    # What is decided stands on the sequence, whatever the t test of more units says.
+    null = simulate(
+        dataclasses.replace(gain, effect=lambda drawn: np.zeros(len(drawn))), np.random.default_rng(8)
+    )
+    open_row = criteria_table(null.loc[null["index"] < 34], gain.question, stopped_at=20).headline[0]
+    assert open_row.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    assert open_row.units_to_settle is None
+    whole = criteria_table(runs, gain.question, stopped_at=32)
+    assert (whole.stopped_at, whole.running, whole.provisional) == (None, (), False)
 
 
 def test_a_finished_sweep_is_not_provisional() -> None:
