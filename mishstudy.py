@@ -98,7 +98,7 @@ def sweep(
             envvar="MISHSTUDY_WORKERS",
             min=1,
             metavar="N",
-            help="Training processes side by side, which moves no result; default: as many as there are cores for.",
+            help="Training processes side by side; moves no result. Default: as many as fit the cores.",
         ),
     ] = None,
     until: Annotated[

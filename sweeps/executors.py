@@ -51,6 +51,13 @@ class _Done:
     """A child's word that all trainings it was given are done."""
 
 
+class _Nothing:
+    """The child has said nothing yet."""
+
+
+_NOTHING = _Nothing()
+
+
 class ChildExecutor:
     """Runs trainings in one child process.
 
@@ -93,6 +100,12 @@ class ChildExecutor:
         self._threads = threads
         self._process: Any = None
         self._connection: Connection | None = None
+        self._ready = False
+
+    @property
+    def waitables(self) -> list[Any]:
+        """What `multiprocessing.connection.wait` waits for after `steps` has yielded None."""
+        return [self._connection, self._process.sentinel]
 
     def start(self) -> Ready:
         """Start the child and load engine and data set.
@@ -104,6 +117,11 @@ class ChildExecutor:
         RunError
             If the child dies while it starts.
         """
+        self.launch()
+        return self._await_ready()
+
+    def launch(self) -> None:
+        """Start the child and wait for nothing; `steps` waits for what `start` does."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         with _environment(self._threads, self._compiled):
@@ -111,7 +129,11 @@ class ChildExecutor:
             self._process.start()
         theirs.close()
         self._connection = ours
+        self._ready = False
+
+    def _await_ready(self) -> Ready:
         answer = self._receive()
+        self._ready = True
         if isinstance(answer, Ready):
             return answer
         raise RunError(
@@ -147,6 +169,16 @@ class ChildExecutor:
 
         None waits for a later one: where an engine is done with a pack, its results come in together.
         """
+        for together in self.steps(groups):
+            if together is None:
+                wait(self.waitables)
+            else:
+                yield together
+
+    def steps(self, groups: Sequence[Group | Pack]) -> Iterator[list[TrainingResult] | None]:
+        """Train as `train_together` does, and yield None instead of waiting for the child."""
+        if not self._ready:
+            self._await_ready()
         remaining, done, attempts, finished = list(groups), set[str](), 0, False
         try:
             while remaining:
@@ -156,6 +188,9 @@ class ChildExecutor:
                 self._send("train", sent)
                 word = None
                 for word in self._words():
+                    if word is _NOTHING:
+                        yield None
+                        continue
                     if isinstance(word, list):
                         attempts = 0
                         new = [each for each in word if each.digest not in done]
@@ -202,11 +237,13 @@ class ChildExecutor:
         with suppress(BrokenPipeError):
             self._connection.send((task, work))
 
-    def _words(self) -> Iterator[list[TrainingResult] | Report | _Done | None]:
+    def _words(self) -> Iterator[list[TrainingResult] | Report | _Done | _Nothing | None]:
         """Yield what the child says up to the end of a task; results that have come in together as a list."""
         assert self._connection is not None
         results: list[TrainingResult] = []
         while True:
+            while not wait(self.waitables, timeout=0):
+                yield _NOTHING
             try:
                 word = self._receive()
             except InputError:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,7 +30,7 @@ from study.whole_files import write_whole
 from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
-from sweeps.engines import grouped
+from sweeps.engines import device_kind, grouped
 from sweeps.executors import ChildExecutor, Ready
 from sweeps.home import Home
 from sweeps.looks import Looks, whole_design
@@ -38,6 +39,7 @@ from sweeps.spec import SweepSpec, parse
 from sweeps.spec_changes import refuse_change
 from sweeps.trials import Trials, block_value, open_storage
 from sweeps.tuning import Tuner
+from sweeps.workers import Workers, count_for
 
 if TYPE_CHECKING:
     import optuna
@@ -92,6 +94,8 @@ class Options:
         Optuna storage URL; None for the journal in the home.
     accept_mixed : bool
         Whether to go on under another environment than the results so far.
+    workers : int or None
+        Training processes side by side, which moves no result; None for as many as the machine has room for.
     """
 
     engine: str
@@ -100,6 +104,7 @@ class Options:
     tracking_uri: str | None = None
     storage: str | None = None
     accept_mixed: bool = False
+    workers: int | None = None
 
 
 def run(
@@ -223,7 +228,7 @@ class _Driver:
         self._question = question
         self._record = record
         self._storage: optuna.storages.BaseStorage = open_storage(home.journal, options.storage)
-        self._executor: ChildExecutor | None = None
+        self._executor: Workers | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None
         self._kind = "cpu"
@@ -425,7 +430,8 @@ class _Driver:
         spec, options = self._spec, self._options
         if self._executor is not None:
             self._executor.stop()
-        self._executor = ChildExecutor(
+        child = partial(
+            ChildExecutor,
             engine=engine,
             threads=spec.threads,
             dataset=spec.dataset,
@@ -436,6 +442,8 @@ class _Driver:
             report=self._hear,
             compiled=self._home.root / "compiled" / digest_of(environment.processor()),
         )
+        count = options.workers or count_for(device_kind(), spec.threads)
+        self._executor = Workers(child, count)
         ready: Ready = self._executor.start()
         return environment.fingerprint(
             engine=engine,

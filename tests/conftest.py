@@ -13,6 +13,8 @@ from study.training import Training
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Small sweeps spend their time on starting processes.
+os.environ.setdefault("MISHSTUDY_WORKERS", "1")
 
 
 @pytest.fixture(scope="session")

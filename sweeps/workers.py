@@ -1,0 +1,146 @@
+"""Several training processes side by side; their results come out in the order of the design.
+
+A result does not depend on which process trains it, nor on what that trained before, so the number of
+processes moves no result and is no part of a sweep's environment.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from multiprocessing.connection import wait
+
+from study.memory import free_bytes
+from study.packing import Group, Pack
+from study.training import Training, TrainingResult
+from sweeps.executors import ChildExecutor, Ready
+
+_PROCESS_BYTES = 2 * 2**30
+"""Free memory for which there is one process more; what a pack needs is asked of the compiled program."""
+
+_LONG = 4
+"""A run of one program that has this many groups, or trainings, for each process is shared by all of them."""
+
+
+def count_for(kind: str, threads: int) -> int:
+    """Return how many training processes this machine has room for.
+
+    Parameters
+    ----------
+    kind : {"cpu", "gpu"}
+        A GPU is one process's.
+    threads : int
+        Of each process.
+    """
+    if kind == "gpu":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores // threads, free_bytes() // _PROCESS_BYTES))
+
+
+class Workers:
+    """Runs trainings in up to `count` child processes; takes the place of one `ChildExecutor`.
+
+    Parameters
+    ----------
+    child : callable
+        Makes a child that is not started.
+    count : int
+        The most processes at once; there are no more than there is work for.
+    """
+
+    def __init__(self, child: Callable[[], ChildExecutor], count: int) -> None:
+        self._children = [child() for _ in range(count)]
+
+    def start(self) -> Ready:
+        """Start the first child, see `ChildExecutor.start`."""
+        return self._children[0].start()
+
+    def check(self, trainings: Sequence[Training]) -> None:
+        """Look at programs in the first child, see `ChildExecutor.check`."""
+        self._children[0].check(trainings)
+
+    def train_together(self, groups: Sequence[Group | Pack]) -> Iterator[list[TrainingResult]]:
+        """Train, and yield in one list the results that have come in and follow those yielded before.
+
+        A result that comes early is held back until those before it in `groups` are there; a killed driver
+        has to train it again.
+        """
+        place = {training.digest: i for i, training in enumerate(_trainings(groups))}
+        held: dict[int, TrainingResult] = {}
+        given = 0
+        units = deque(units_of(groups, len(self._children)))
+        children = self._children[: max(1, len(units))]
+        busy: dict[ChildExecutor, Iterator[list[TrainingResult] | None]] = {}
+        finished = False
+        try:
+            for child in children[1:]:
+                child.launch()
+            while units or busy:
+                for child in children:
+                    if units and child not in busy:
+                        busy[child] = child.steps(units.popleft())
+                for child, steps in list(busy.items()):
+                    while (results := next(steps, _ENDED)) is not None:
+                        if results is _ENDED:
+                            del busy[child]
+                            break
+                        held |= {place[result.digest]: result for result in results}
+                ready: list[TrainingResult] = []
+                while given in held:
+                    ready.append(held.pop(given))
+                    given += 1
+                if ready:
+                    yield ready
+                elif busy and not (units and len(busy) < len(children)):
+                    wait([each for child in busy for each in child.waitables])
+            finished = True
+        finally:
+            for child in self._children[0 if not finished else 1 :]:
+                child.stop()
+
+    def train(self, groups: Sequence[Group | Pack]) -> Iterator[TrainingResult]:
+        """Yield one result per training, in order."""
+        for together in self.train_together(groups):
+            yield from together
+
+    def stop(self) -> None:
+        """Stop the children at once."""
+        for child in self._children:
+            child.stop()
+
+
+_ENDED: list[TrainingResult] = []
+"""Stands for the end of what a child was given."""
+
+
+def _trainings(groups: Sequence[Group | Pack]) -> Iterator[Training]:
+    for group in groups:
+        yield from group.trainings
+
+
+def units_of(groups: Sequence[Group | Pack], count: int) -> list[list[Group | Pack]]:
+    """Return what is given to one child at a time: groups that share a program, so that it is compiled once.
+
+    Of a long run of one program every child gets a part, each its own compilation; the parts are
+    interleaved, so that the children are at about the same place of the design.
+    """
+    units: list[list[Group | Pack]] = []
+    for _, run in groupby(groups, key=lambda group: group.program):
+        alike = list(run)
+        if count > 1 and isinstance(alike[0], Group):
+            alike = [part for group in alike for part in _parts(group, count)]
+            units += [[part] for part in alike]
+        elif len(alike) >= _LONG * count > count:
+            units += [alike[i::count] for i in range(count)]
+        else:
+            units.append(alike)
+    return units
+
+
+def _parts(group: Group | Pack, count: int) -> list[Group | Pack]:
+    """Return a long group of trainings, which are trained one after another, in interleaved parts."""
+    if isinstance(group, Pack) or len(group.trainings) < _LONG * count:
+        return [group]
+    return [replace(group, trainings=group.trainings[i::count]) for i in range(count)]
