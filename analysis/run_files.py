@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,7 +64,10 @@ def read_file(path: Path, treatment: str, metric: str, parameters: Sequence[str]
         metric=_numbers(used[metric], path),
         status=status.to_numpy(dtype="object"),
         remarks=left_out_remark(
-            {f"without a {treatment}": int(blank.sum()), "unfinished or killed": int(unfinished.sum())}
+            {
+                f"without a value of {treatment}": int(blank.sum()),
+                "unfinished or killed": int(unfinished.sum()),
+            }
         ),
     )
 
@@ -76,20 +78,28 @@ def _read_csv(path: Path, wanted: list[str]) -> pd.DataFrame:
     encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     try:
         with path.open(encoding=encoding, newline="") as file:
-            line = file.readline()
-            separator = max(_SEPARATORS, key=line.count)
-            header = next(csv.reader([line], delimiter=separator), [])
-        columns = _columns(path, header, wanted)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path, sep=separator, encoding=encoding, dtype=str, keep_default_na=False, index_col=False,
-                usecols=columns, nrows=MAXIMUM_RUNS + 1,
-            ).fillna("")  # fmt: skip
+            first = file.readline()
+            file.seek(0)
+            lines = csv.reader(file, delimiter=max(_SEPARATORS, key=first.count))
+            header = next(lines, [])
+            columns = _columns(path, header, wanted)
+            places = [header.index(name) for name in columns]
+            rows: list[list[str]] = []
+            for row in lines:
+                if row and len(row) != len(header):
+                    raise InputError(
+                        f"line {lines.line_num} of {path} has {len(row)} fields and its header "
+                        f"{len(header)}; quote what holds a separator, or correct the file."
+                    )
+                if row:
+                    rows.append([row[place] for place in places])
+                if len(rows) > MAXIMUM_RUNS:
+                    break
+            return pd.DataFrame(rows, columns=columns, dtype="str")
     except UnicodeError:
         raise InputError(f"{path} is not UTF-8; save it as CSV in UTF-8.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise InputError(f"{path} is not a regular CSV file: {said(error)}") from None
+    except csv.Error as error:
+        raise InputError(f"{path} is not a CSV file: {said(error)}") from None
 
 
 def _read_parquet(path: Path, wanted: list[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ Welch's.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -82,11 +82,13 @@ def _scores(side: _Side, other: _Side, delta: float) -> _Scores:
     values, share = values[order], np.concatenate([[0.0], np.cumsum(weight[order])])
     trained, failed = share[-1], other.weight[other.failed].sum()
     ok = ~side.failed
-    own = np.where(ok, side.value, 0.0)
+    # Around one of the results, so that equal ones differ by nothing at all.
+    centre = values[len(values) // 2] if len(values) else 0.0
+    own, values = np.where(ok, side.value - centre, 0.0), values - centre
 
-    def below(bound: np.ndarray, where: str) -> np.ndarray:
+    def below(bound: np.ndarray, end: Literal["left", "right"]) -> np.ndarray:
         """Return the share of opponents with a result below a bound ("left"), or at most that."""
-        return share[np.searchsorted(values, bound, side="left" if where == "left" else "right")]
+        return share[np.searchsorted(values, bound, side=end)]
 
     better, worse = below(own - delta, "right"), trained - below(own + delta, "left")
     return _Scores(

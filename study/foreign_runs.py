@@ -25,8 +25,8 @@ class ForeignRuns:
     name : str
         A short name of it.
     parameters : pandas.DataFrame
-        A row per run and a column per parameter: text, or what a typed file holds; missing where a run
-        has none. The treatment is there in every row.
+        A row per run, indexed from 0, and a column per parameter: text, or what a typed file holds;
+        missing where a run has none. The treatment is there in every row.
     metric : numpy.ndarray of float, shape (runs,)
         As it was logged; NaN where there is none, or where it is not finite.
     status : numpy.ndarray of str, shape (runs,)
