@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,9 +136,8 @@ class MlflowSweep:
         self._client = open_client(uri)
         self._experiment = self._find_experiment(artifact_root)
         self._describe_experiment()
-        runs = self._search()
-        self._parent, self._running = self._find_parent(runs)
-        self._children = self._find_children(runs)
+        self._parent, self._running = self._find_parent()
+        self._children = self._find_children()
         environment = json.dumps(dict(fingerprint), indent=2, sort_keys=True, ensure_ascii=False)
         self._log_artifacts({"spec.toml": spec_text, "environment.json": environment})
 
@@ -217,10 +216,11 @@ class MlflowSweep:
         note = description(self._question, summary, limit=EXPERIMENT_TAG_LIMIT)
         self._client.set_experiment_tag(self._experiment, NOTE, note)
 
-    def _find_parent(self, runs: "list[Run]") -> tuple[str, bool]:
-        parents = [run for run in runs if run.data.tags.get(KIND) == "sweep"]
+    def _find_parent(self) -> tuple[str, bool]:
+        condition = f"tags.`{KIND}` = 'sweep'"
+        parents = list(self._search(condition))
         if not parents:
-            parents = self._search(f"tags.`{KIND}` = 'sweep'", deleted=True)
+            parents = list(self._search(condition, deleted=True))
             for run in parents[-1:]:
                 self._client.restore_run(run.info.run_id)
         tags = parent_tags(self._question)
@@ -233,27 +233,26 @@ class MlflowSweep:
         self._client.log_batch(parent.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
         return parent.run_id, parent.status == "RUNNING"
 
-    def _find_children(self, runs: "list[Run]") -> dict[str, _Held]:
+    def _find_children(self) -> dict[str, _Held]:
         children: dict[str, _Held] = {}
-        for run in runs:
+        for run in self._search(f"tags.`{KIND}` = 'configuration'"):
             tags = run.data.tags
             if KEY in tags:
                 whole = run.info.status in ("FINISHED", "FAILED") and tags.get(_PARENT) == self._parent
                 children[tags[KEY]] = _Held(run.info.run_id, tags.get(CONTENT) if whole else None)
         return children
 
-    def _search(self, condition: str = "", *, deleted: bool = False) -> "list[Run]":
+    def _search(self, condition: str, *, deleted: bool = False) -> "Iterator[Run]":
         from mlflow.entities import ViewType
 
         view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
-        runs: list[Run] = []
         token: str | None = None
         while True:
             page = self._client.search_runs([self._experiment], condition, view, _PAGE, page_token=token)
-            runs += page
+            yield from page
             token = page.token
             if not token:
-                return runs
+                return
 
     def _log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         from mlflow.entities import Metric

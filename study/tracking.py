@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from study.dashboard import ChildRun, Results, child_run, run_key
+from study.dashboard import Results, child_run, run_key
 from study.errors import RunError
 from study.ledger import Entry
 from study.mlflow_sweep import MlflowSweep
@@ -29,6 +29,7 @@ _logger = logging.getLogger(__name__)
 
 _INVALID = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 _FIRST_DELAY, _LAST_DELAY = 0.5, 30.0  # seconds between attempts
+_LAST_WORD = 2.0  # seconds for it, after all else was given up
 
 _Job = Callable[[MlflowSweep], None]
 
@@ -51,6 +52,8 @@ class TrackerReport:
         Whether the parent run holds what `Tracker.finish` was given.
     problem : str
         Why nothing can be written at the moment; empty where all is well.
+    seconds_left : float or None
+        How long the pending runs take at the pace so far; None where none was written.
     """
 
     uri: str
@@ -60,6 +63,7 @@ class TrackerReport:
     refused: tuple[str, ...]
     finished: bool
     problem: str
+    seconds_left: float | None
 
     @property
     def complete(self) -> bool:
@@ -74,10 +78,15 @@ class TrackerReport:
             return f"MLflow holds {self.written} runs and the results in {where}."
         missing = [f"{self.pending} runs"] if self.pending else []
         missing += [] if self.finished else ["the results"]
-        why = self.problem or (self.refused[0] if self.refused else "it needs more time.")
+        why = self.problem or (self.refused[0] if self.refused else "")
+        again = "run the same sweep again to catch up."
+        if not why:
+            minutes = round((self.seconds_left or 0) / 60)
+            why = f"it needs {f'some {minutes} minutes' if minutes > 1 else 'more time'}."
+            again = "run the same sweep again, which then waits until MLflow has everything."
         return (
             f"MLflow does not hold {' and '.join(missing) or 'everything'} yet in {where}: {why} "
-            "Nothing is lost: run the same sweep again to catch up."
+            f"Nothing is lost: {again}"
         )
 
 
@@ -124,9 +133,11 @@ class Tracker:
         self._seen: set[str] = set()
         self._submitted = 0
         self._written = 0
+        self._connected = 0.0
         self._refused: list[str] = []
         self._problem = ""
         self._finished = False
+        self._waited = False
         self._closing = False
         self._progress = (0, 0, 0, 0)
         self._progress_queued = False
@@ -159,9 +170,8 @@ class Tracker:
         group.started = min(group.started, now - entry.result.seconds)
         if len(group.entries) >= planned:
             del self._groups[key]
-            run = child_run(self._question, group.entries, started=group.started, ended=now)
             self._submitted += 1
-            self._jobs.put(partial(self._write_child, run))
+            self._jobs.put(partial(self._write_child, group, now))
 
     def progress(self, done: int, planned: int, failed: int, epochs: int = 0) -> None:
         """Take the numbers of trainings, and of epochs that the engine trained since it was started.
@@ -173,37 +183,60 @@ class Tracker:
             self._progress_queued = True
             self._jobs.put(self._write_progress)
 
-    def finish(self, results: Results, *, wait: float = 30.0) -> TrackerReport:
-        """Write the results to the parent run and wait until all is written, `wait` seconds at most.
+    def finish(self, results: Results, *, wait: float = 30.0, patient: bool = False) -> TrackerReport:
+        """Write the results to the parent run and wait until all is written.
 
         What the parent run has from an earlier call, such as an artifact of the same path, is replaced.
+
+        Parameters
+        ----------
+        results : Results
+            What the parent run shows.
+        wait : float
+            Seconds to wait at most.
+        patient : bool
+            Whether to wait for another `wait` seconds whenever MLflow got on, or connected, in the last ones.
         """
         settled = threading.Event()
         self._jobs.put(partial(self._write_end, results))
         self._jobs.put(lambda _: settled.set())
-        settled.wait(wait)
+        written = self._written
+        while not settled.wait(wait) and patient and (self._written > written or self._is_connecting):
+            written = self._written
+        self._waited = True
         return self.report()
 
     def report(self) -> TrackerReport:
         """Return how far MLflow is now."""
+        written, pending = self._written, self._submitted - self._written
         return TrackerReport(
             uri=self._uri,
             experiment=self._question.name,
-            written=self._written,
-            pending=self._submitted - self._written,
+            written=written,
+            pending=pending,
             refused=tuple(self._refused),
             finished=self._finished,
             problem=self._problem,
+            seconds_left=pending * (time.monotonic() - self._connected) / written if written else None,
         )
 
+    @property
+    def _is_connecting(self) -> bool:
+        return self._sweep is None and not self._problem
+
     def close(self, *, wait: float = 10.0) -> None:
-        """Stop the thread. It may write what is left for `wait` seconds, but not where MLflow is away."""
+        """Stop the thread, which shows a sweep that is not finished as killed.
+
+        It may write what is left for `wait` seconds, but not after `finish`, nor where MLflow is away.
+        """
         self._closing = True
         self._jobs.put(None)
-        if self._problem:
+        if self._problem or self._waited:
             self._stopping.set()
         self._thread.join(wait)
-        self._stopping.set()
+        if self._thread.is_alive():
+            self._stopping.set()
+            self._thread.join(_LAST_WORD)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -219,6 +252,7 @@ class Tracker:
             try:
                 if self._sweep is None:
                     self._sweep = self._open()
+                    self._connected = time.monotonic()
                 job(self._sweep)
             except Exception as error:
                 # Connecting again tells a deleted experiment from work that is itself invalid.
@@ -245,8 +279,8 @@ class Tracker:
         said = redact(_words(error)).strip().partition("\n")[0] or type(error).__name__
         return f"MLflow at {self._uri} could not be written: {said[:300]}."
 
-    def _write_child(self, run: ChildRun, sweep: MlflowSweep) -> None:
-        sweep.write(run)
+    def _write_child(self, group: _Group, ended: float, sweep: MlflowSweep) -> None:
+        sweep.write(child_run(self._question, group.entries, started=group.started, ended=ended))
         self._written += 1
 
     def _write_progress(self, sweep: MlflowSweep) -> None:

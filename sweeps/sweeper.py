@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 _PROGRESS_SECONDS = 2.0
 """Shortest time between two words to MLflow on epochs."""
 
+_BACKLOG = 200
+"""Runs that MLflow takes over in a few seconds."""
+
 
 class Monitor(Protocol):
     """Watches a sweep: the terminal's side of the loop."""
@@ -182,7 +185,7 @@ def run(
             if not ending.pilot and (repeated := _to_repeat(planned, record, options.engine)):
                 driver.check(repeated)
                 record = ledger.read(path)
-            if driver.finish(publish(record)):
+            if driver.finish(publish(record), patient=not missing):
                 marker.write()
         finally:
             driver.close()
@@ -473,10 +476,18 @@ class _Driver:
             if self._question != self._record.question:
                 self._ledger.question(self._question)
 
-    def finish(self, results: Results) -> bool:
-        """Hand the results to MLflow and say how far it is; return whether it has everything."""
+    def finish(self, results: Results, *, patient: bool) -> bool:
+        """Hand the results to MLflow and say how far it is; return whether it has everything.
+
+        A driver that had nothing to train has time: it waits for MLflow as long as that gets on.
+        """
         assert self._tracker is not None
-        report = self._tracker.finish(results)
+        if (pending := self._tracker.report().pending) > _BACKLOG:
+            long = "until they are; stop it with Ctrl-C, which loses nothing" if patient else "half a minute"
+            self._monitor.note(
+                f"{pending} runs are still to be looked up or written in MLflow; waiting {long}."
+            )
+        report = self._tracker.finish(results, patient=patient)
         self._monitor.note(report.sentence)
         return report.complete
 

@@ -210,6 +210,30 @@ def test_an_entry_sent_twice_counts_once(uri: str, tmp_path: Path) -> None:
     assert {run.data.metrics["replicates"] for run in children_of(uri).values()} == {1, 2}
 
 
+def test_a_backlog_is_left_and_caught_up_with_by_who_has_time(uri: str, tmp_path: Path) -> None:
+    entries = entries_of(spec_with({"configurations": 60, "replicated_share": 0.0}))
+    with tracking(uri, tmp_path) as tracker:
+        for entry in entries:
+            tracker.training(entry, 1)
+        while not tracker.report().written:
+            time.sleep(0.05)
+        report = tracker.finish(RESULTS, wait=0.1)
+        started = time.monotonic()
+    assert time.monotonic() - started < 3
+    assert 0 < report.pending < len(entries)
+    assert report.seconds_left
+    assert (
+        "it needs more time. Nothing is lost: run the same sweep again, which then waits" in report.sentence
+    )
+    assert parent_of(uri).info.status == "KILLED"
+    with tracking(uri, tmp_path) as tracker:
+        for entry in entries:
+            tracker.training(entry, 1)
+        assert tracker.finish(RESULTS, wait=2.0, patient=True).complete
+    assert len(children_of(uri)) == len(entries)
+    assert parent_of(uri).info.status == "FINISHED"
+
+
 def test_a_run_whose_content_has_changed_is_replaced(uri: str, tmp_path: Path) -> None:
     write(uri, tmp_path)
     before = {name: run.info.run_id for name, run in children_of(uri).items()}
