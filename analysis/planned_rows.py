@@ -276,6 +276,8 @@ def render(planned: PlannedRows) -> "RenderableType":
     several = any(row.rival is not None for row in planned.rows) and len(planned.deviations) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("row of the table")
+    if several:
+        table.add_column("against", overflow="fold")
     for heading in (
         "has",
         "detects",
@@ -286,9 +288,7 @@ def render(planned: PlannedRows) -> "RenderableType":
     for row in planned.rows:
         name = OVERALL if row.parameter is None else f"{row.parameter} {row.level}"
         found = "-" if row.detectable is None else f"{row.detectable:.2g}"
-        table.add_row(
-            Text(f"{name}, {row.rival}" if several else name),
-            *(Text(text) for text in (str(row.units), found, str(row.needed), str(row.sweep or "-"))),
-        )
+        cells = [name, *([row.rival or ""] if several else []), str(row.units), found, str(row.needed)]
+        table.add_row(*map(Text, [*cells, str(row.sweep or "-")]))
     units = f"Numbers of {planned.unit_name}, and differences in {planned.unit}."
     return Group(Text(planned.deviation_basis), Text(f"{planned.adjustment} {units}"), table)

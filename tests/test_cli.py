@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_specs import TUNED, edited
+from small_specs import OFAT, TUNED, edited
 
 SPEC = Path(__file__).parent.parent / "sweeps/quickstart.toml"
 
@@ -76,6 +76,18 @@ BAD_INPUT = [
     (["plan", "nowhere.toml"], "nowhere.toml: there is no such file; check the path of the spec."),
     (["sweep", SPEC, "--engine", "fast"], "--engine takes auto, fit or population, and 'fast' was given"),
     (["plan", SPEC, "--engine", "fast"], "--engine takes auto, fit or population, and 'fast' was given"),
+    (["sweep", SPEC, "--until", "bored"], "--until takes decided, and 'bored' was given"),
+    (["sweep", SPEC, "--until", "decided", "--pilot", "15"], "--until and --pilot each say when to stop"),
+    (
+        ["sweep", SPEC, "--pilot", "61"],
+        "--pilot takes from 6 to the 60 configurations of the spec, and 61 was",
+    ),
+    (["plan", SPEC, "--pilot", "5"], "from 6 to the 60 configurations of the spec, and 5 was"),
+    (["plan", SPEC, "--pilot", "15"], "train them with `mishstudy sweep SPEC --pilot 15`"),
+    (
+        ["plan", SPEC, "--detect", "0.5"],
+        "--detect takes from 1 point (delta: the table calls what is smaller a",
+    ),
     (["sweep", SPEC, "--tracking-uri", "./mlruns"], "MLflow's file store is not supported"),
     (["sweep", SPEC, "--tracking-uri", "ftp://u:secret@h/x"], "has an unknown scheme"),
     (["sweep", SPEC, "--storage", "nonsense"], "the storage URL 'nonsense' is not a database URL"),
@@ -117,6 +129,27 @@ def test_a_tuned_sweep_cannot_train_many_at_once(command: str, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [spec]
 
 
+@pytest.mark.parametrize("options", [("sweep", "--until", "decided"), ("sweep", "--pilot", "9")])
+def test_only_a_paired_sweep_ends_at_an_earlier_look(options: tuple[str, ...], tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    for changes, design in ((OFAT, "ofat"), (TUNED, "tuned")):
+        spec.write_text(edited(changes))
+        done = run(options[0], spec, *options[1:], cwd=tmp_path)
+        assert done.returncode == 2
+        assert "is for the design paired, as the first configurations are a sample there alone" in done.stderr
+        assert f"this spec has the design {design}: leave the option out" in done.stderr
+        assert not list(tmp_path.rglob("ledger.jsonl"))
+
+
+def test_a_tuned_sweep_has_no_rows_to_plan(tmp_path: Path) -> None:
+    spec = tmp_path / "tuned.toml"
+    spec.write_text(edited(TUNED))
+    assert json.loads(run("plan", spec, "--json", cwd=tmp_path).stdout)["rows"] == []
+    done = run("plan", spec, "--detect", "1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--detect and --pilot are about verdicts, and a tuned sweep has none" in done.stderr
+
+
 def test_unknown_options_are_refused() -> None:
     done = run("sweep", SPEC, "--enigne", "fit")
     assert done.returncode == 2
@@ -137,8 +170,13 @@ def test_plan_trains_nothing_and_writes_nothing(tmp_path: Path) -> None:
     assert plan["recorded"] == 0
     assert plan["cost"]["programs"] * plan["cost"]["members_per_program"][0] <= plan["trainings"]
     headline, *rows = plan["rows"]
-    assert headline["configurations"] == plan["configurations"]
+    assert headline["units"] == plan["configurations"]
     assert all(row["detectable"] > headline["detectable"] for row in rows)
+    assert all(row["sweep"] > headline["sweep"] for row in rows)
     assert not list(tmp_path.iterdir())
-    for line in ("compiled programs", "detects (80 % power", "No timings in this home yet"):
+    for line in (
+        "compiled programs",
+        "With 80 % power at the table's adjustment",
+        "No timings in this home yet",
+    ):
         assert line in " ".join(run("plan", SPEC, cwd=tmp_path).stdout.split())

@@ -1,16 +1,13 @@
-"""The plan: the size of a design, what it costs, what it can detect; and how it is printed."""
+"""The plan: the size of a design and what it costs; and how it is printed."""
 
 import io
 import json
 from collections import Counter
 from pathlib import Path
-from statistics import stdev
 
 import pytest
 from rich.console import Console
-from scipy import stats
-from small_specs import OFAT, PAIRED, TUNED, edited
-from statsmodels.stats.power import TTestPower
+from small_specs import PAIRED, TUNED, edited
 
 from study import ledger
 from study.ledger import Entry, Ledger
@@ -22,7 +19,7 @@ from sweeps.costs import SPEEDS, Speed
 from sweeps.design import PlannedTraining
 from sweeps.engines import choose
 from sweeps.home import Home
-from sweeps.plan import ASSUMED_SPREAD, Plan, make_plan, planned_trainings, unit_differences
+from sweeps.plan import Plan, make_plan, planned_trainings
 from sweeps.plan_page import render
 from sweeps.spec import SweepSpec, parse
 
@@ -65,7 +62,7 @@ def test_the_size_of_a_paired_design_is_counted(tmp_path: Path) -> None:
     plan, items = planned(spec, tmp_path), design.trainings(spec)
     programs = Counter(program_of(item.training) for item in items)
     sizes = sorted(programs.values())
-    assert (plan.name, plan.design, plan.unit) == ("small", "paired", "points")
+    assert (plan.name, plan.design) == ("small", "paired")
     assert plan.engine == "fit (asked for)"
     assert (plan.configurations, plan.activations, plan.trainings) == (40, 3, len(items))
     assert plan.blocks == len({item.training.block for item in items}) == len(items) // 3
@@ -131,84 +128,15 @@ def test_what_is_recorded_costs_nothing_again(tmp_path: Path) -> None:
     assert "none left to compile" in page(plan)
 
 
-def test_detectable_differences_have_a_power_of_80_percent(tmp_path: Path) -> None:
-    spec = parse(edited({"factors.learning_rate.role": "condition"}), "s.toml")
-    plan = planned(spec, tmp_path)
-    drawn = design.configurations(spec)
-    headline, *rows = plan.rows
-    assert (headline.parameter, headline.configurations) == ("all configurations", 40)
-    found = {(row.parameter, row.level): row.configurations for row in rows}
-    for name in ("depth", "optimizer"):
-        levels = Counter(str(configuration.levels[name]) for configuration in drawn)
-        assert {level: count for (parameter, level), count in found.items() if parameter == name} == levels
-    quarters = [(level, count) for (parameter, level), count in found.items() if parameter == "learning_rate"]
-    assert [level for level, _ in quarters] == [f"quarter {i} of 0.3 to 3" for i in (1, 2, 3, 4)]
-    assert sum(count for _, count in quarters) == 40
-    assert max(count for _, count in quarters) - min(count for _, count in quarters) <= 2
-    for row in plan.rows:
-        assert row.detectable is not None
-        effect, n = row.detectable / ASSUMED_SPREAD["points"], row.configurations
-        assert TTestPower().power(effect, n, 0.05) == pytest.approx(0.8, abs=1e-3)
-        critical, shift = stats.t.ppf(0.975, n - 1), effect * n**0.5
-        found_by_chance = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
-        assert found_by_chance == pytest.approx(0.8, abs=1e-3)
-
-
-def test_one_unit_detects_nothing(tmp_path: Path) -> None:
-    plan = planned(parse(edited({"configurations": 1}), "s.toml"), tmp_path)
-    assert [row.detectable for row in plan.rows] == [None, None, None]
-    assert " - " in page(plan).splitlines()[-2]
-
-
-def test_the_spread_is_that_of_the_results_once_there_are_ten(tmp_path: Path) -> None:
-    spec = parse(edited({"configurations": 12, "replicated_share": 0}), "s.toml")
-    items = design.trainings(spec)
-    gains = [(item.configuration.index % 5) * (item.training.activation == "mish") for item in items]
-    record(tmp_path, spec, [trained(item, 90.0 + gain) for item, gain in zip(items, gains, strict=True)])
-    plan = planned(spec, tmp_path)
-    assert plan.spread == pytest.approx(stdev([float(index % 5) for index in range(12)]))
-    assert plan.spread_basis.startswith("Detectable differences use the spread of 12 configurations of this")
-    assert planned(parse(PAIRED, "s.toml"), tmp_path / "empty").spread == ASSUMED_SPREAD["points"]
-
-
-def test_a_configuration_is_the_mean_of_its_seeds_and_failures_count_the_cap(tmp_path: Path) -> None:
-    spec = parse(edited({"configurations": 2, "replicates": 2, "replicated_share": 0}), "s.toml")
-    values = {
-        (0, 0, "mish"): 95.0, (0, 0, "relu"): 92.0, (0, 1, "mish"): 94.0, (0, 1, "relu"): 93.0,
-        (1, 0, "mish"): None, (1, 0, "relu"): 92.0, (1, 1, "mish"): 94.0, (1, 1, "relu"): None,
-    }  # fmt: skip
-    entries = [
-        trained(item, values[key])
-        for item in design.trainings(spec)
-        if (key := (item.configuration.index, item.training.replicate, item.training.activation)) in values
-    ]
-    question = spec.question_for_analysis(2, 12)
-    assert unit_differences(question, entries) == [2.0, 0.0]
-    assert unit_differences(question, entries[:1]) == []
-
-
-def test_ofat_rows_rest_on_what_moves(tmp_path: Path) -> None:
-    plan = planned(parse(edited(OFAT), "s.toml"), tmp_path)
-    assert (plan.configurations, plan.trainings, plan.blocks) == (3, 90, 30)
-    assert {(row.parameter, row.level): row.configurations for row in plan.rows} == {
-        ("all configurations", ""): 30,
-        ("depth", "3"): 10,
-        ("depth", "8"): 10,
-        ("optimizer", "sgd"): 10,
-        ("optimizer", "adam"): 10,
-    }
-
-
 def test_tuned_counts_trials_and_promises_no_rows(tmp_path: Path) -> None:
     spec = parse(edited(TUNED), "s.toml")
     plan = planned(spec, tmp_path, "auto")
-    assert (plan.trainings, plan.activations, plan.rows) == (15, 3, ())
+    assert (plan.trainings, plan.activations) == (15, 3)
     assert plan.engine == "fit (a tuned sweep trains one after another)"
     assert 0 < plan.cost.programs <= 15
     some = planned_trainings(parse(edited({**TUNED, "seed": 5}), "s.toml"))[:4]
     record(tmp_path, spec, [trained(item) for item in some])
     assert planned(spec, tmp_path, "auto").recorded == 4
-    assert "detects" not in page(plan)
 
 
 def page(plan: Plan, width: int = 80) -> str:
@@ -225,11 +153,10 @@ def test_the_plan_is_json_and_a_page_that_fits(tmp_path: Path) -> None:
     values = json.loads(json.dumps(plan.to_json()))
     assert values["trainings"] == plan.trainings
     assert values["cost"]["seconds"] == plan.cost.seconds
-    assert values["rows"][0]["detectable"] == plan.rows[0].detectable
     for width in (60, 80, 120):
         text = page(plan, width)
         assert max(map(len, text.splitlines())) <= width
         words = text.split()
-        for word in ("configurations", "compiled", "trainings", "optimizer", "points", "assumed:"):
+        for word in ("configurations", "compiled", "trainings", "assumed:"):
             assert word in words
         assert f"about {plan.cost.memory_mib:,.0f} MiB" in text

@@ -20,20 +20,35 @@ from sweeps.spec import parse
 from sweeps.status import render
 
 
-def record(home: Home, name: str, statuses: list[Status], *, engine: str = "fit", checked: int = 0) -> int:
+def record(
+    home: Home,
+    name: str,
+    statuses: list[Status],
+    *,
+    engine: str = "fit",
+    checked: int = 0,
+    stopped_at: int | None = None,
+) -> int:
     """Write a sweep of 18 trainings of which some are done; return how many the check repeats."""
     spec = parse(edited({"name": name, "configurations": 6, "replicated_share": 0}), "s.toml")
     items = design.trainings(spec)
     assert len(items) == 18
     path = home.ledger(name)
-    ledger.create(path, {"engine": engine}, "2026-01-01T00:00:00+00:00", spec.question_for_analysis(6, 18))
-    repeated = cross_check.chosen([item.training for item in items])
+    fingerprint = {"engine": engine, "data": {"guess": {"accuracy": 10.0, "loss": 2.3}}}
+    ledger.create(path, fingerprint, "2026-01-01T00:00:00+00:00", spec.question_for_analysis(6, 18))
+    repeated = cross_check.chosen([item.training for item, _ in zip(items, statuses, strict=False)])
     with Ledger(path) as book:
         for item, status in zip(items, statuses, strict=False):
             result = TrainingResult(
-                digest=item.training.digest, status=status, seconds=2.0, build_seconds=0.5
+                digest=item.training.digest,
+                status=status,
+                metrics={"test_accuracy": 90.0} if status is Status.OK else {},
+                seconds=2.0,
+                build_seconds=0.5,
             )
             book.append(Entry(training=item.training, configuration=item.configuration, result=result))
+        if stopped_at is not None:
+            book.stop(stopped_at)
         for training in repeated[:checked]:
             book.check(TrainingResult(digest=training.digest, status=Status.OK))
     os.utime(path, (1767225600, 1767225600))
@@ -73,6 +88,34 @@ def test_a_sweep_whose_check_is_missing_is_not_complete(tmp_path: Path) -> None:
     rows = cells(home)
     assert rows["unchecked"][:3] == ["18/18", "0", "stopped; resume with mishstudy sweep"]
     assert rows["checked"][:3] == ["18/18", "0", "complete"]
+
+
+def test_a_sweep_that_stopped_early_is_not_one_that_was_stopped(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    record(home, "early", [Status.OK] * 12, stopped_at=4)
+    record(home, "unchecked", [Status.OK] * 12, stopped_at=4, engine="population")
+    record(home, "checked", [Status.OK] * 12, stopped_at=4, engine="population", checked=18)
+    rows = cells(home)
+    assert rows["early"][2] == rows["checked"][2] == "stopped early: decided after 4 configurations"
+    assert rows["unchecked"][2] == "stopped; resume with mishstudy sweep"
+
+
+def test_the_overall_rows_are_provisional_with_their_confidence_sequence(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    record(home, "part", [Status.OK] * 11)
+    record(home, "whole", [Status.OK] * 18)
+    shown = " ".join(run("status", "part", "--home", tmp_path, COLUMNS="120").stdout.split())
+    for words in (
+        "Overall, provisional",
+        "mish - relu 0.0 [-",
+        "mish - beta_mish(1.5) 0.0 [-",
+        "not enough evidence 3",
+        "Over the first 3 of 6 configurations of the design, which are complete.",
+        "it holds with 95 % however often one looks",
+    ):
+        assert words in shown
+    for arguments in (("status", "whole"), ("status",)):
+        assert "rovisional" not in run(*arguments, "--home", tmp_path).stdout
 
 
 def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
