@@ -173,25 +173,26 @@ def costs(runs: pd.DataFrame, record: Record, predicted: Mapping[str, Any] | Non
         The ledger it was made from.
     predicted : dict or None
         Fields of the estimate that was made before the first training: `trainings`, `programs`,
-        `seconds`, `memory_mib`. None where there is none.
+        `training_seconds`, `memory_mib`. None where there is none.
     """
     if not record.entries:
         return []
     building = [entry.result.build_seconds for entry in record.entries]
     training = sum(entry.result.seconds for entry in record.entries)
+    built, whole = _seconds(sum(building)), _seconds(training + sum(building))
     actual = {
         "Trainings": str(len(runs)),
         "Programs built": str(sum(seconds > 0 for seconds in building)),
-        "Time": f"{_seconds(training + sum(building))}, of which {_seconds(sum(building))} building programs",
-        "Peak memory": f"{runs['peak_memory_mib'].max():,.0f} MiB",
+        "Time of all processes": f"{whole}, of which {built} building programs",
+        "Peak memory of a process": f"{runs['peak_memory_mib'].max():,.0f} MiB",
     }
     if predicted is None:
         return [{"": name, "Actual": value} for name, value in actual.items()]
     expected = {
         "Trainings": str(predicted["trainings"]),
         "Programs built": str(predicted["programs"]),
-        "Time": _seconds(predicted["seconds"]),
-        "Peak memory": f"{predicted['memory_mib']:,.0f} MiB",
+        "Time of all processes": _seconds(predicted["training_seconds"]),
+        "Peak memory of a process": f"{predicted['memory_mib']:,.0f} MiB",
     }
     return [{"": name, "Predicted": expected[name], "Actual": value} for name, value in actual.items()]
 

@@ -1,25 +1,29 @@
 """What the sweeper itself costs, with trainings that take no time: python benchmarks/sweeper_costs.py.
 
-A stub stands for the training process; ledger, Optuna's journal and MLflow on SQLite are the real ones. Each
+A stub stands for the training processes; ledger, Optuna's journal and MLflow on SQLite are the real ones. Each
 stage is a process of its own:
 
-1. run: a sweep of `--trainings`; time on the driver's path for each, how far MLflow is when the last one is
-   recorded and how many runs a second it writes, memory after a tenth of the trainings and at the end;
-2. resume: the same command again after the last hundredth of the ledger was cut off;
-3. again: the same command once more, with nothing left to do;
-4. table: `mishstudy table` over the result.
+1. run: a sweep of `--trainings`; a result comes alone (`--engine fit`) or with those of its pack;
+2. resume: the same command after the last hundredth of the ledger was cut off;
+3. catch up, with `--catch-up`: the same command, with nothing to train, waits until MLflow has everything;
+4. again, likewise: the same command once more, with nothing left to do;
+5. table: `mishstudy table` over the result.
 
-Prints Markdown.
+Prints Markdown: the time of the whole stage; how long it took to the first training, on the driver's path for
+each, and from the last to the end, waiting for MLflow included; how many runs MLflow got, and that over the time
+of the whole stage; memory of the process after a tenth of the trainings, after half of them, and with the last.
 """
 
 import argparse
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,9 +69,9 @@ ACTIVATIONS = 4
 
 
 class Stub:
-    """Takes the place of the training process: a result at once, made from the training's digest."""
+    """Takes the place of the training processes: a result at once, made from the training's digest."""
 
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, *_: Any) -> None:
         self._curve = {"train_loss": (1.0,) * 20, "validation_accuracy": (90.0,) * 20}
 
     def start(self) -> Ready:
@@ -80,7 +84,7 @@ class Stub:
             yield from results
 
     def train_together(self, groups: Sequence[Group | Pack]) -> Iterator[list[TrainingResult]]:
-        """Give a pack's first result, then its others, as they come in from the training process."""
+        """Give a pack's first result, then its others, as they come in from a training process."""
         for group in groups:
             results = [self._result(training) for training in group.trainings]
             if isinstance(group, Pack):
@@ -146,15 +150,13 @@ def _sweep(home: Path, configurations: int, engine: str) -> None:
     text = SPEC.format(configurations=configurations)
     options = sweeper.Options(engine=engine, data=None, import_from=home)
     watch, started = Watch(), time.perf_counter()
-    with mock.patch.object(sweeper, "ChildExecutor", Stub):
+    with mock.patch.object(sweeper, "Workers", Stub):
         sweeper.run(parse(text, "stub"), text, Home(home), options, watch, lambda _: Results())
     ended, times = time.perf_counter(), watch.times
     each = 1e3 * (times[-1] - times[0]) / len(times) if times else 0.0
     before = times[0] - started if times else ended - started
     after = ended - times[-1] if times else 0.0
-    memory = (
-        " -> ".join(f"{watch.memory[i]:.0f}" for i in (0, -1)) if watch.memory else f"{_resident_mib():.0f}"
-    )
+    memory = ", ".join(f"{watch.memory[i]:.0f}" for i in (0, 4, 9)) if len(watch.memory) > 9 else ""
     print(f"{len(times)} | {before:.1f} | {each:.2f} | {after:.1f} | {memory}")
 
 
@@ -164,11 +166,17 @@ def _cut(path: Path) -> None:
     path.write_bytes(b"".join(lines[: len(lines) - len(lines) // 100]))
 
 
+def _mlflow_runs(home: Path) -> int:
+    with closing(sqlite3.connect(home / "mlflow.db")) as database:
+        return database.execute("select count(*) from runs").fetchone()[0]
+
+
 def main() -> None:
     """Run the stages and print a table."""
     parser = argparse.ArgumentParser(description="What ledger, Optuna and MLflow cost.")
     parser.add_argument("--trainings", type=int, default=10_000)
     parser.add_argument("--engine", choices=("fit", "population"), default="population")
+    parser.add_argument("--catch-up", action="store_true")
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     configurations = arguments.trainings // ACTIVATIONS
@@ -176,20 +184,28 @@ def main() -> None:
         _sweep(arguments.home, configurations, arguments.engine)
         return
     print(f"{configurations * ACTIVATIONS} trainings; {processor()}, {os.cpu_count()} cores.\n")
-    print("| stage | whole, s | trained | before the first, s | each, ms | after the last, s | memory, MiB |")
-    print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
+    print(
+        "| stage | whole, s | trained | before the first, s | each, ms | after the last, s | memory, MiB "
+        "| MLflow runs | a second |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    stages = ["run", "resume", *(["catch up", "again"] if arguments.catch_up else []), "table"]
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "runs"
-        itself = [sys.executable, __file__, "--trainings", str(arguments.trainings), "--home", str(home)]
+        itself = [sys.executable, __file__, *sys.argv[1:], "--home", str(home)]
         table = [sys.executable, "-m", "mishstudy", "table", "stub", "--home", str(home), "--format", "json"]
-        for stage, command in (("run", itself), ("resume", itself), ("again", itself), ("table", table)):
+        written = 0
+        for stage in stages:
             if stage == "resume":
                 _cut(home / "stub" / "ledger.jsonl")
-            started = time.perf_counter()
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            sys.stderr.write(done.stderr)
-            told = done.stdout.strip() if stage != "table" else " | | | | "
-            print(f"| {stage} | {time.perf_counter() - started:.1f} | {told} |", flush=True)
+            started, before = time.perf_counter(), written
+            done = subprocess.run(
+                table if stage == "table" else itself, check=True, stdout=subprocess.PIPE, text=True
+            )
+            seconds, written = time.perf_counter() - started, _mlflow_runs(home)
+            told = " | | | | " if stage == "table" else done.stdout.strip()
+            pace = f"{written - before} | {(written - before) / seconds:.0f}"
+            print(f"| {stage} | {seconds:.1f} | {told} | {pace} |", flush=True)
 
 
 if __name__ == "__main__":

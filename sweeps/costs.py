@@ -20,6 +20,7 @@ from study.training import Status, Training
 from sweeps import cross_check
 from sweeps.engines import device_kind, grouped
 from sweeps.home import Home
+from sweeps.workers import units_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,8 @@ class Speed:
         To build and compile a program, and for each of its weight layers.
     start : float
         To start the process.
+    process_mib : float
+        Memory of the process after some fifty programs, without data and networks, in MiB.
     """
 
     epoch: float
@@ -44,6 +47,7 @@ class Speed:
     build: float
     build_layer: float
     start: float
+    process_mib: float
 
     def training(self, training: Training) -> float:
         """Return the time of one training, without building its program."""
@@ -65,13 +69,26 @@ class Speed:
 
 
 SPEEDS = {
-    "fit": Speed(epoch=0.003, layer_step=0.00006, flops=8e10, build=0.4, build_layer=0.2, start=8.0),
-    "population": Speed(epoch=0.0005, layer_step=0.000005, flops=8e10, build=0.8, build_layer=0.1, start=5.0),
+    "fit": Speed(
+        epoch=0.003,
+        layer_step=0.00006,
+        flops=8e10,
+        build=0.4,
+        build_layer=0.2,
+        start=8.0,
+        process_mib=1300.0,
+    ),
+    "population": Speed(
+        epoch=0.0005,
+        layer_step=0.000005,
+        flops=8e10,
+        build=0.8,
+        build_layer=0.1,
+        start=5.0,
+        process_mib=700.0,
+    ),
 }
 """Measured on 2 cores of a cloud machine with `python benchmarks/step_costs.py`; see docs/performance.md."""
-
-PROCESS_MIB = 1300.0
-"""The training process after some fifty programs, without data and networks; measured likewise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,10 +106,14 @@ class Cost:
         holds one of them are all trained again.
     checks : int
         Trainings that the reference engine is still to repeat.
+    workers : int
+        Training processes side by side.
     seconds, check_seconds : float
         Estimated wall-clock time, and the part of it that the repetitions take.
+    training_seconds : float
+        Estimated time of all training processes together, without their start and the repetitions.
     memory_mib : float
-        Estimated peak memory of the training process.
+        Estimated peak memory of each training process.
     basis : str
         Where the time comes from, in a sentence.
     """
@@ -101,8 +122,10 @@ class Cost:
     programs: int
     members_per_program: tuple[int, int, int]
     checks: int
+    workers: int
     seconds: float
     check_seconds: float
+    training_seconds: float
     memory_mib: float
     basis: str
 
@@ -112,11 +135,12 @@ def cost_of(
     done: Collection[str],
     home: Home,
     engine: str,
+    workers: int,
     checked: Collection[str] = (),
 ) -> Cost:
     """Return the cost of `trainings`, a whole design, without those whose digests are in `done`.
 
-    The same goes for the check between the engines and what is in `checked`.
+    The same goes for the check between the engines and what is in `checked`; `workers` processes train.
     """
     left = grouped(engine, device_kind(), trainings, done)
     members = Counter[Program]()
@@ -125,29 +149,36 @@ def cost_of(
     sizes = sorted(members.values()) or [0]
     checks = engine == cross_check.CHECKED and cross_check.is_possible()
     repeated = cross_check.missing(trainings, checked) if checks else []
-    check_seconds = _seconds(cross_check.REFERENCE, groups(repeated), home)
+    check_seconds = _wall_clock(cross_check.REFERENCE, groups(repeated), home, workers)
     return Cost(
         trainings=sum(each.digest not in done for each in trainings),
         programs=len(members),
         members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
         checks=len(repeated),
-        seconds=_seconds(engine, left, home) + check_seconds,
+        workers=workers,
+        seconds=_wall_clock(engine, left, home, workers) + check_seconds,
         check_seconds=check_seconds,
-        memory_mib=PROCESS_MIB + max((_memory_mib(training) for training in trainings), default=0.0),
+        training_seconds=_seconds(engine, left, home),
+        memory_mib=SPEEDS[engine].process_mib + max(map(_memory_mib, trainings), default=0.0),
         basis=_calibration(engine, home)[2],
     )
 
 
 def _seconds(engine: str, left: Sequence[Group | Pack], home: Home) -> float:
-    """Return the time that an engine takes for groups, the start of its process included."""
-    if not left:
-        return 0.0
+    """Return the time that an engine takes for groups in one process, its start left out."""
     speed = SPEEDS[engine]
     training_scale, build_scale, _ = _calibration(engine, home)
     first = {group.program: group.trainings[0] for group in left}
     built = sum(speed.program(training) for training in first.values())
     trained = sum(speed.training(each) for group in left for each in group.trainings)
-    return speed.start + build_scale * built + training_scale * trained
+    return build_scale * built + training_scale * trained
+
+
+def _wall_clock(engine: str, left: Sequence[Group | Pack], home: Home, workers: int) -> float:
+    """Return the time that groups take in several processes side by side, their start included."""
+    if not left:
+        return 0.0
+    return SPEEDS[engine].start + _seconds(engine, left, home) / min(workers, len(units_of(left, workers)))
 
 
 def _calibration(engine: str, home: Home) -> tuple[float, float, str]:

@@ -9,8 +9,10 @@ from study.training import Configuration
 from sweeps import design
 from sweeps.costs import Cost, cost_of
 from sweeps.design import PlannedTraining
+from sweeps.engines import device_kind
 from sweeps.home import Home
 from sweeps.spec import SweepSpec
+from sweeps.workers import count_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +61,8 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
     if spec.design == "tuned":
         known = {item.training.digest for item in planned[: len(known)]}
     checked = record.checks if record else ()
-    cost = cost_of([item.training for item in planned], known, home, engine, checked)
+    workers = count_for(device_kind(), spec.threads)
+    cost = cost_of([item.training for item in planned], known, home, engine, workers, checked)
     return Plan(
         name=spec.name,
         design=spec.design,

@@ -30,7 +30,7 @@ def render(plan: Plan) -> RenderableType:
         ("engine", plan.engine),
         ("compiled programs", programs if plan.cost.programs else "none left to compile"),
         ("time", f"about {duration(plan.cost.seconds)}{check}"),
-        ("memory", f"about {plan.cost.memory_mib:,.0f} MiB"),
+        ("training processes", f"{plan.cost.workers}, about {plan.cost.memory_mib:,.0f} MiB of memory each"),
     ):
         facts.add_row(Text(name), Text(value))
     return Group(facts, Text(plan.cost.basis))

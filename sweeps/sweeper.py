@@ -231,6 +231,7 @@ class _Driver:
         self._question = question
         self._record = record
         self._storage: optuna.storages.BaseStorage = open_storage(home.journal, options.storage)
+        self._workers = options.workers or count_for(device_kind(), spec.threads)
         self._executor: Workers | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None
@@ -445,8 +446,7 @@ class _Driver:
             report=self._hear,
             compiled=self._home.root / "compiled" / digest_of(environment.processor()),
         )
-        count = options.workers or count_for(device_kind(), spec.threads)
-        self._executor = Workers(child, count)
+        self._executor = Workers(child, self._workers)
         ready: Ready = self._executor.start()
         return environment.fingerprint(
             engine=engine,
@@ -463,7 +463,7 @@ class _Driver:
         folder.mkdir(parents=True, exist_ok=True)
         if self._record is None:
             trainings = [item.training for item in plan.planned_trainings(self._spec)]
-            cost = cost_of(trainings, (), self._home, self._options.engine)
+            cost = cost_of(trainings, (), self._home, self._options.engine, self._workers)
             write_whole(folder / "plan.json", json.dumps(asdict(cost)))
         write_whole(self._home.spec(self._spec.name), self._text)
         path, now = self._home.ledger(self._spec.name), datetime.now(UTC).isoformat(timespec="seconds")

@@ -84,7 +84,7 @@ def test_population_needs_few_programs_and_its_check_is_a_part_of_the_time(tmp_p
     assert plan.trainings == plan.cost.trainings == len(items)
     assert plan.cost.checks == len(cross_check.chosen([item.training for item in items])) > 0
     assert 0 < plan.cost.check_seconds < plan.cost.seconds
-    assert plan.cost.seconds - plan.cost.check_seconds < fit.cost.seconds / 3
+    assert plan.cost.training_seconds < fit.cost.training_seconds / 3
 
 
 def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
@@ -92,7 +92,9 @@ def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
     items, speed = design.trainings(spec), SPEEDS["fit"]
     build, train = assumed(speed, items)
     plan = planned(spec, tmp_path)
-    assert plan.cost.seconds == pytest.approx(speed.start + build + train)
+    assert plan.cost.training_seconds == pytest.approx(build + train)
+    at_once = plan.cost.workers
+    assert plan.cost.seconds == pytest.approx(speed.start + (build + train) / at_once)
     assert plan.cost.basis == f"No timings in this home yet, so times are assumed: {speed.words}."
 
     other = parse(edited({"name": "other", "seed": 1}), "o.toml")
@@ -102,7 +104,7 @@ def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
     ]
     record(tmp_path, other, done)
     plan = planned(spec, tmp_path)
-    assert plan.cost.seconds == pytest.approx(speed.start + 2 * build + 3 * train)
+    assert plan.cost.training_seconds == pytest.approx(2 * build + 3 * train)
     assert plan.cost.basis == "Times are scaled by 12 trainings of the engine fit in this home."
     assert "assumed" in planned(spec, tmp_path, "population").cost.basis
 
@@ -159,4 +161,4 @@ def test_the_plan_is_json_and_a_page_that_fits(tmp_path: Path) -> None:
         words = text.split()
         for word in ("configurations", "compiled", "trainings", "assumed:"):
             assert word in words
-        assert f"about {plan.cost.memory_mib:,.0f} MiB" in text
+        assert f"{plan.cost.workers}, about {plan.cost.memory_mib:,.0f} MiB of memory each" in text
