@@ -98,7 +98,7 @@ def chosen_factors(
     names : sequence of str or None
         The factors; None for every parameter that varies beside treatment and replicate. Of these are
         left out those that follow from the treatment (each of its values has one of theirs), and names
-        of which every run has its own.
+        of which nearly every run has its own.
     treatment : pandas.Series
         Value of the treatment of each run; its name is the parameter's.
     replicate : str or None
@@ -125,13 +125,12 @@ def chosen_factors(
     left_out: list[str] = []
     for name in sorted(map(str, parameters.columns)):
         value = typed(parameters[name])
-        count = value.nunique()
-        if name in (treatment.name, replicate) or count < 2:
+        if name in (treatment.name, replicate) or len(value.unique()) < 2:
             continue
         seed = _REPLICATE.search(name) is not None
         if _follows(value, treatment):
             left_out.append(f"{name} (follows from {treatment.name})")
-        elif value.dtype == "str" and count == len(value):
+        elif value.dtype == "str" and _own(value):
             left_out.append(f"{name} (each run has its own)")
         elif seed and replicate is not None and _follows(value, parameters[replicate]):
             left_out.append(f"{name} (follows from {replicate})")
@@ -152,6 +151,12 @@ def chosen_factors(
             f"{joined(many)}: more than {MAXIMUM_NAMES} names, so runs are matched by them without rows."
         )
     return _chosen(kept, remarks, without_rows=many)
+
+
+def _own(value: pd.Series) -> bool:
+    """Return whether nearly every run that has a name has one of its own, such as that of a folder."""
+    known = value.loc[value != MISSING]
+    return len(known) > 2 and known.nunique() > 0.9 * len(known)
 
 
 def _follows(value: pd.Series, by: pd.Series) -> bool:
