@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,29 @@ def test_a_kill_while_it_is_made_leaves_nothing_behind(tmp_path: Path) -> None:
     assert maker.returncode == -signal.SIGKILL
     assert not path.exists()
     make_whole(uri)
+    assert [each.name for each in tmp_path.iterdir() if each != scratch] == ["mlflow.db"]
     from mlflow import MlflowClient
 
     assert [each.name for each in MlflowClient(tracking_uri=uri).search_experiments()] == ["Default"]
-    assert [each.name for each in tmp_path.iterdir() if each != scratch] == ["mlflow.db"]
+
+
+def test_it_keeps_a_write_ahead_log_and_takes_up_none_of_a_deleted_file(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    uri = f"sqlite:///{path}"
+    make_whole(uri)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        database.execute("update experiments set name = 'of the deleted file'")
+        database.commit()
+        log = tmp_path / "mlflow.db-wal"
+        kept = log.read_bytes()
+        assert kept
+    path.unlink()
+    log.write_bytes(kept)  # as a killed process leaves it
+    make_whole(uri)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("select name from experiments").fetchall() == [("Default",)]
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_what_is_there_or_is_no_file_is_left_alone(tmp_path: Path) -> None:
