@@ -139,6 +139,9 @@ def sweep(
 
             again = redact(shlex.join([*_program(), *sys.argv[1:]]))
             _leave(f"stopped; nothing that was recorded is lost. Go on with: {again}", 130)
+    if pilot is not None:
+        _say(f"\nPilot:      {_command(where, 'plan', str(spec), '--pilot', str(pilot))}")
+        return
     _show_table(_criteria(record))
     _show_where(where, record, tracking_uri)
 
