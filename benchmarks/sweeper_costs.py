@@ -1,7 +1,7 @@
 """What the sweeper itself costs, with trainings that take no time: python benchmarks/sweeper_costs.py.
 
-A stub stands for the training processes; ledger, Optuna's journal and MLflow on SQLite are the real ones. Each
-stage is a process of its own:
+A stub stands for the training processes; ledger, Optuna's journal and MLflow on SQLite are the real ones.
+Each stage is a process of its own:
 
 1. run: a sweep of `--trainings`; a result comes alone (`--engine fit`) or with those of its pack;
 2. resume: the same command after the last hundredth of the ledger was cut off;
@@ -9,9 +9,10 @@ stage is a process of its own:
 4. again, likewise: the same command once more, with nothing left to do;
 5. table: `mishstudy table` over the result.
 
-Prints Markdown: the time of the whole stage; how long it took to the first training, on the driver's path for
-each, and from the last to the end, waiting for MLflow included; how many runs MLflow got, and that over the time
-of the whole stage; memory of the process after a tenth of the trainings, after half of them, and with the last.
+Prints Markdown: the time of the whole stage; how long it took to the first training, on the driver's path
+for each, and from the last to the end, waiting for MLflow included; how many runs MLflow got, and that over
+the time of the whole stage; memory of the process after a tenth of the trainings, after half of them, and
+with the last.
 """
 
 import argparse
@@ -161,9 +162,10 @@ def _sweep(home: Path, configurations: int, engine: str) -> None:
 
 
 def _cut(path: Path) -> None:
-    """Take the last hundredth of a ledger away."""
+    """Take the last hundredth of the trainings away, and what follows them in the ledger."""
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[: len(lines) - len(lines) // 100]))
+    places = [place for place, line in enumerate(lines) if b'"kind":"training"' in line]
+    path.write_bytes(b"".join(lines[: places[-len(places) // 100]]))
 
 
 def _mlflow_runs(home: Path) -> int:

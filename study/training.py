@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self
 
 from study.errors import said
@@ -68,7 +69,7 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     """One setting of every factor, without activation and replicate.
 
@@ -83,13 +84,13 @@ class Configuration:
     index: int
     levels: Mapping[str, Level]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity of the configuration; does not depend on its row."""
         return digest_of(dict(self.levels))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """Everything that decides one training.
 
@@ -163,7 +164,7 @@ class Training:
     configuration: str
     replicate: int
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity of the training."""
         return digest_of(self.to_json())
