@@ -14,7 +14,7 @@ from analysis.estimates import ALPHA, MINIMUM_UNITS, rounded
 from analysis.evidence_tables import OVERALL
 from analysis.frame import columns, runs_frame
 from analysis.levels import Region, number_text, regions
-from analysis.power import POWER, family_alpha, planning_deviation, units_to_settle
+from analysis.power import detectable, family_alpha, planning_deviation, units_to_settle
 from analysis.sequence import complete_configurations
 from analysis.summaries import joined, quantity_text, unit_name
 from analysis.units import unit_means
@@ -212,29 +212,21 @@ def _rows(
     bound: float,
 ) -> list[PlannedRow]:
     """Return the rows of one rival; `whole` is the size of the sweep in what a spec says of it."""
-    from statsmodels.stats.power import TTestPower
-
     deviation, freedom = (np.full(len(found), value) for value in estimate)
     needed = units_to_settle(
         deviation, np.full(len(found), detect), freedom + 1, delta=detect, bound=bound, alpha=alpha
     )
-    planned = planning_deviation(deviation, freedom, alpha)
-    solve = TTestPower().solve_power
-    effects = {
-        (n, level): float(solve(nobs=n, alpha=level, power=POWER))
-        for n, level in {*zip(units.tolist(), alpha.tolist(), strict=True)}
-        if n >= MINIMUM_UNITS
-    }
+    found_by = detectable(planning_deviation(deviation, freedom, alpha), units, alpha)
     rows: list[PlannedRow] = []
     for place, region in enumerate(found):
-        n, effect = int(units[place]), effects.get((units[place].item(), alpha[place].item()))
+        n = int(units[place])
         rows.append(
             PlannedRow(
                 parameter=region.parameter,
                 level=region.level,
                 rival=rival,
                 units=n,
-                detectable=None if effect is None else rounded(effect * float(planned[place])),
+                detectable=rounded(float(found_by[place])) if n >= MINIMUM_UNITS else None,
                 needed=int(needed[place]),
                 sweep=ceil(needed[place] * whole / n) if n else None,
             )

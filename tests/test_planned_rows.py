@@ -64,11 +64,23 @@ def test_what_is_detected_and_needed_has_a_power_of_80_percent(detect: float | N
         alpha = 0.05 / (2 if place == 0 else 8)
         assert row.detectable is not None
         for effect, units in ((row.detectable, row.units), (planned.detect, row.needed)):
-            power = TTestPower().power(effect / deviation, units, alpha)
+            power = TTestPower().power(effect / deviation, units, alpha / 2, alternative="larger")
             assert power == pytest.approx(0.8, abs=0.02)
-            critical, shift = stats.t.ppf(1 - alpha / 2, units - 1), effect / deviation * units**0.5
-            either = stats.nct.sf(critical, units - 1, shift) + stats.nct.cdf(-critical, units - 1, shift)
-            assert power == pytest.approx(either, abs=1e-6)
+
+
+@pytest.mark.parametrize("activations", [["relu"], [f"beta_mish({n})" for n in range(2, 30)]])
+@pytest.mark.parametrize("configurations", [24, 63, 240])
+def test_what_is_detected_is_right_at_every_level_of_the_tests(
+    activations: list[str], configurations: int
+) -> None:
+    planned = rows_of(spec_of({"activations": activations, "configurations": configurations}))
+    families = len(activations), 4 * len(activations)
+    for place, row in enumerate(planned.rows):
+        alpha = 0.05 / families[place > 0]
+        critical = stats.t.ppf(1 - alpha / 2, row.units - 1)
+        assert row.detectable is not None
+        shift = row.detectable / ASSUMED_DEVIATION["points"] * row.units**0.5
+        assert stats.nct.sf(critical, row.units - 1, shift) == pytest.approx(0.8, abs=1e-3)
 
 
 def test_too_few_units_for_a_verdict_detect_nothing() -> None:
