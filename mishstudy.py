@@ -205,7 +205,8 @@ def status(
         from analysis.sequence import headlines_of
         from analysis.terminal import render_running
 
-        _print(render_running(headlines_of(record), record.question))
+        stopped = record.stopped_at is not None
+        _print(render_running(headlines_of(record), record.question, stopped=stopped))
 
 
 @app.command()

@@ -69,8 +69,8 @@ def _of_looks(table: "CriteriaTable") -> list[str]:
         f"Stopped early (--until decided), at the first look that decides the overall row of every rival, "
         f"{sequence} The overall verdicts are these.",
         "All else is computed as if the number of configurations had been fixed, so the levels are "
-        "exploratory: in simulated sweeps that stopped so, their 95 % intervals held the truth in 89 to "
-        "96 %. The t interval of the overall row did in 76 to 96 %, and its p does not allow for the looks "
+        "exploratory: in simulated sweeps that stopped so, their 95 % intervals held the truth in 90 to "
+        "96 %. The t interval of the overall row did in 78 to 97 %, and its p does not allow for the looks "
         "either: go by the sequence there. Without --until decided the same sweep goes on to its full size.",
     ]
 

@@ -80,7 +80,7 @@ def confidence_sequence(values: np.ndarray, *, bound: float, alpha: float) -> tu
 
     NOTE: it is exact for bounded values, where a sequence that rests on the central limit theorem is
     not: if a rare failure cancels a steady gain, that one is wrong in 40 % of the sweeps, this one in
-    2 %. The price: about half as many units more where nothing fails (`docs/method.md`).
+    2 %. The price: a third to a half more units where nothing fails (`docs/method.md`).
     """
     goal = np.log(2 / alpha)
 

@@ -53,14 +53,14 @@ def render(table: CriteriaTable) -> RenderableType:
     return Group(*head, _Grid(rows), *notes)
 
 
-def render_running(rows: Sequence[RunningHeadline], question: Question) -> RenderableType:
-    """Return the overall rows of a sweep that is under way as something that Rich prints."""
+def render_running(rows: Sequence[RunningHeadline], question: Question, *, stopped: bool) -> RenderableType:
+    """Return the overall rows of a sweep that is not whole as something that Rich prints."""
     first, planned = rows[0].configurations, question.planned_configurations
     grid = [
         {
-            "Overall, provisional": f"{question.focus} - {row.rival}",
+            f"Overall, {'stopped early' if stopped else 'provisional'}": f"{question.focus} - {row.rival}",
             f"Difference in {question.unit} [95 %]": interval_text(row, question.delta),
-            "So far": row.verdict.words,
+            "Verdict": row.verdict.words,
             "Configurations": str(row.units),
         }
         for row in rows
