@@ -140,13 +140,24 @@ def _lines(path: Path) -> Iterator[tuple[Any, int]]:
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Truncate `path` to its last whole line."""
+    """Truncate `path` to its last whole line; lines before the last one are not looked at."""
     if path.exists():
-        end = max((offset for _, offset in _lines(path)), default=0)
-        if end < path.stat().st_size:
+        content = path.read_bytes()
+        end = content.rfind(b"\n") + 1
+        last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
+        if end and _decode(content[last : end - 1]) is None:
+            end = last
+        if end < len(content):
             with path.open("r+b") as file:
                 file.truncate(end)
                 os.fsync(file.fileno())
+
+
+def _configurations(path: Path) -> set[int]:
+    """Return the configurations that have their line."""
+    with path.open("rb") as file:
+        lines = [_decode(line[:-1]) for line in file if b'"kind":"configuration"' in line]
+    return {line["index"] for line in lines if line is not None and line["kind"] == "configuration"}
 
 
 def curves_path(path: Path) -> Path:
@@ -253,18 +264,15 @@ class Ledger:
     Parameters
     ----------
     path : Path
-        The file `ledger.jsonl`; made with its folder where it is missing. A torn last line is cut.
+        The file `ledger.jsonl`; made with its folder where it is missing. A torn last line is cut; `read`
+        finds damage in the middle.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _cut_torn_line(path)
         _cut_torn_line(curves_path(path))
-        self._configurations = (
-            {line["index"] for line, _ in _lines(path) if line["kind"] == "configuration"}
-            if path.exists()
-            else set[int]()
-        )
+        self._configurations = _configurations(path) if path.exists() else set[int]()
         self._ledger = path.open("ab")
         self._curves = curves_path(path).open("ab")
 

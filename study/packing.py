@@ -168,4 +168,5 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
         full = whole.in_parts(max(1, members // len(activations)))
         size = (sizes or {}).get(whole.shape)
         found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
-    return found
+    known = {training: training for training in trainings}  # these have computed their digests
+    return [replace(pack, members=tuple(known[member] for member in pack.members)) for pack in found]

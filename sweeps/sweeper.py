@@ -166,7 +166,7 @@ def run(
             _refuse_other_environment(record, now, path)
         planned = [] if spec.design == "tuned" else design.trainings(spec)
         question = planned_question(spec, planned)
-        known = {entry.training.digest: entry for entry in record.entries} if record else {}
+        known = {entry.result.digest: entry for entry in record.entries} if record else {}
         ending = looks(question)
         about = Record(question=question, fingerprints=record.fingerprints if record else (), entries=())
         end, to_train = ending.due(about, planned, known)
@@ -196,7 +196,7 @@ def _to_repeat(planned: list[PlannedTraining], record: Record | None, engine: st
     """Return what the reference engine has still to repeat of what is recorded."""
     if record is None or engine != cross_check.CHECKED:
         return []
-    recorded = {entry.training.digest for entry in record.entries}
+    recorded = {entry.result.digest for entry in record.entries}
     trainings = [item.training for item in planned if item.training.digest in recorded]
     return cross_check.missing(trainings, record.checks)
 
@@ -265,7 +265,7 @@ class _Driver:
         self._train_designed(planned, known, looks)
 
     def _train_designed(self, planned: list[PlannedTraining], known: Sequence[Entry], looks: Looks) -> None:
-        done = {entry.training.digest: entry for entry in known}
+        done = {entry.result.digest: entry for entry in known}
         trainings = [item.training for item in planned]
         groups = grouped(self._options.engine, self._kind, trainings, done, self._sizes)
         self._monitor.begin(self._question, len(known), len({group.program for group in groups}))
@@ -304,7 +304,7 @@ class _Driver:
             for entries in self._results(left, groups):
                 with trials.together():
                     for entry in entries:
-                        done[entry.training.digest] = entry
+                        done[entry.result.digest] = entry
                         trials.begin(entry.configuration)
                         take(entry)
                         self._monitor.trained(entry, whole)

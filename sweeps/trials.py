@@ -145,7 +145,8 @@ def block_value(question: Question, entries: Iterable[Entry]) -> BlockValue:
         values = [e.result.metrics[question.metric] for e in group if e.result.status is Status.OK]
         # Six digits: the dashboard shows all there are.
         attributes[f"{question.metric} {name}"] = float(f"{fmean(values):.6g}") if values else None
-        attributes[f"failed {name}"] = len(group) - len(values)
+        if len(values) < len(group):
+            attributes[f"failed {name}"] = len(group) - len(values)
     return BlockValue(fmean(differences), attributes)
 
 

@@ -174,9 +174,8 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, training: Trainin
     third = [i for i, byte in enumerate(content) if byte == ord("\n")][2]
     content[third + 30] ^= 1
     path.write_bytes(content)
-    for attempt in (lambda: ledger.read(path), lambda: Ledger(path)):
-        with pytest.raises(InputError, match=r"ledger\.jsonl, line 4 is damaged \(its checksum"):
-            attempt()
+    with pytest.raises(InputError, match=r"ledger\.jsonl, line 4 is damaged \(its checksum"):
+        ledger.read(path)
 
 
 def test_a_damaged_last_line_is_dropped(tmp_path: Path, training: Training) -> None:
