@@ -23,6 +23,7 @@ from study.training import Level, Status, digest_of
 
 CAP = 10
 """What a failure loses unless it is said, in deltas: the default of a spec."""
+MAXIMUM_RIVALS = 50
 _LOWER_IS_BETTER = re.compile(
     r"(^|[\W_])(loss|error|err|rmse|mse|mae|mape|perplexity|ppl|nll|bpc|wer|cer|fid|time|seconds|latency)($|[\W_])",
     re.I,
@@ -102,7 +103,9 @@ class _Layout:
     structure : str
         Design of the question.
     replicate : numpy.ndarray of int, shape (runs,)
-        Number of the replicate within the configuration.
+        Number of the block within the configuration.
+    unit : pandas.Series of str
+        Unit of each run.
     units : int
         Units with a pair of the focus and the rival that has most of them.
     by_replicate : bool
@@ -115,6 +118,7 @@ class _Layout:
 
     structure: Structure
     replicate: np.ndarray
+    unit: pd.Series
     units: int
     by_replicate: bool
     repetitions: int
@@ -141,13 +145,18 @@ def foreign_frame(runs: ForeignRuns, ask: Ask) -> Foreign:
     InputError
         If the question does not fit the runs.
     """
-    _check_numbers(ask)
+    _check(ask)
     treatment = names_of(runs.parameters[ask.treatment]).rename(ask.treatment)
     values = sorted(treatment.unique())
     if ask.focus not in values:
         raise InputError(f"no run has {ask.focus!r} as its {ask.treatment}; {nearest(ask.focus, values)}")
     if len(values) < 2:
         raise InputError(f"every run has {ask.focus!r} as its {ask.treatment}, so it has no rival.")
+    if len(values) > MAXIMUM_RIVALS:
+        raise InputError(
+            f"{ask.treatment!r} has {len(values)} values, and each is compared with {ask.focus!r} by itself: "
+            f"at most {MAXIMUM_RIVALS}; name another --treatment, or take a part of the runs."
+        )
     if ask.replicate is not None and ask.replicate not in runs.parameters:
         known = map(str, runs.parameters.columns)
         raise InputError(f"no run has the parameter {ask.replicate!r}; {nearest(ask.replicate, known)}")
@@ -190,7 +199,9 @@ def foreign_frame(runs: ForeignRuns, ask: Ask) -> Foreign:
     return Foreign(sorted_runs(frame, question), question, tuple(remarks))
 
 
-def _check_numbers(ask: Ask) -> None:
+def _check(ask: Ask) -> None:
+    if ask.replicate == ask.treatment:
+        raise InputError(f"{ask.treatment!r} is the treatment and cannot be the replicate as well.")
     for option, value in (("--delta", ask.delta), ("--loss-cap", ask.loss_cap), ("--scale", ask.scale)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise InputError(f"{option} must be a number above 0, and is {value:g}.")
@@ -283,7 +294,7 @@ def _layout(rows: pd.DataFrame, levels: pd.DataFrame, ask: Ask, seeds: pd.Series
     most = max(found, key=lambda layout: layout.units)
     if most.units and min(settings[ask.focus], settings.drop(ask.focus).max()) < MINIMUM_UNITS:
         return most
-    return replace(found[-1], structure="unpaired", units=most.units, baseline=())
+    return replace(found[-1], structure="unpaired", unit=rows["configuration"], units=most.units, baseline=())
 
 
 def _paired(rows: pd.DataFrame, levels: pd.DataFrame, focus: str, seeds: pd.Series | None) -> _Layout:
@@ -294,16 +305,19 @@ def _paired(rows: pd.DataFrame, levels: pd.DataFrame, focus: str, seeds: pd.Seri
     drawn["draw"] = seeded(sorted(levels.index), "repetitions").random(len(drawn))
     number = drawn.groupby(group)["draw"].rank(method="first").astype("int64").reindex(rows.index) - 1
     _, replicate = np.unique(np.stack([code, number], axis=1), axis=0, return_inverse=True)
-    blocks = rows[["configuration", "activation"]].assign(replicate=replicate)
-    of_focus = blocks.loc[blocks["activation"] == focus].drop(columns="activation")
+    # A run that was repeated with the same seed is no new evidence, even where the seed is the unit.
+    evidence = pd.Series(replicate, index=rows.index) if seeds is None else code
+    blocks = rows[["configuration", "activation"]].assign(replicate=replicate, evidence=evidence)
+    of_focus = blocks.loc[blocks["activation"] == focus, ["configuration", "replicate"]]
     both = blocks.loc[blocks["activation"] != focus].merge(of_focus)
-    counts = both.groupby("activation").size()
+    counts = both.drop_duplicates(["configuration", "activation", "evidence"]).groupby("activation").size()
     baseline = _baseline(levels)
     by_rival = both.groupby("activation")["configuration"].nunique()
     walks = baseline is not None and bool((counts >= MINIMUM_UNITS * by_rival).any())
     return _Layout(
         structure="ofat" if walks else "paired",
         replicate=replicate,
+        unit=rows["configuration"] + ("-" + evidence.astype("str") if walks else ""),
         units=int((counts if walks else by_rival).max()) if len(both) else 0,
         by_replicate=seeds is not None,
         repetitions=int((number > 0).sum()),
@@ -326,7 +340,7 @@ def _frame(rows: pd.DataFrame, chosen: Chosen, layout: _Layout, metric: str) -> 
     return pd.DataFrame(
         {
             "digest": block + "/" + rows["activation"],
-            "unit_id": block if layout.structure == "ofat" else rows["configuration"],
+            "unit_id": layout.unit,
             "configuration": rows["configuration"],
             "index": np.unique(rows["configuration"], return_inverse=True)[1],
             "replicate": replicate,

@@ -42,6 +42,8 @@ def read_file(path: Path, treatment: str, metric: str, parameters: Sequence[str]
     kind = path.suffix.lower()
     if kind not in (".csv", ".parquet"):
         raise InputError(f"--runs takes a .csv or .parquet file, and {path} is neither; convert it.")
+    if metric in (treatment, *parameters):
+        raise InputError(f"--metric names {metric!r}, which is named as a setting as well; leave one out.")
     wanted = list(dict.fromkeys([treatment, metric, *parameters]))
     try:
         frame = _read_csv(path, wanted) if kind == ".csv" else _read_parquet(path, wanted)
@@ -109,6 +111,9 @@ def _read_parquet(path: Path, wanted: list[str]) -> pd.DataFrame:
     try:
         with parquet.ParquetFile(path) as file:
             columns = _columns(path, file.schema_arrow.names, wanted)
+            nested = [name for name in columns if pa.types.is_nested(file.schema_arrow.field(name).type)]
+            if nested:
+                raise InputError(f"the column {nested[0]!r} of {path} holds lists or records, not values.")
             if file.metadata.num_rows > MAXIMUM_RUNS:
                 raise InputError(f"{path} has more than {MAXIMUM_RUNS:,} rows; compare a part of them.")
             return file.read(columns=columns).to_pandas(ignore_metadata=True)

@@ -97,6 +97,14 @@ def test_a_run_that_was_repeated_counts_as_a_further_replicate_and_as_no_new_evi
     assert (twice.difference, twice.low, twice.high) == (once.difference, once.low, once.high)
 
 
+def test_not_even_where_the_seed_is_the_unit() -> None:
+    frame = grid(seeds=12)
+    one = frame.loc[(frame["layers"] == 4) & (frame["opt"] == "adam") & (frame["lr"] == 0.1)]
+    (once,), (twice,) = (table(runs, factors=()).headline for runs in (one, pd.concat([one, one])))
+    assert (twice.units, twice.pairs) == (12, 24)
+    assert (twice.difference, twice.low, twice.high) == (once.difference, once.low, once.high)
+
+
 def test_where_seeds_are_not_shared_the_configuration_still_pairs() -> None:
     frame = grid()
     frame["seed"] += 100 * (frame["act"] == "relu")
@@ -215,6 +223,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"delta": float("nan")}, "--delta must be a number above 0, and is nan."),
     ({"loss_cap": -1.0}, "--loss-cap must be a number above 0, and is -1."),
     ({"loss_cap": 0.5}, LOW_CAP),
+    ({"replicate": "act"}, "'act' is the treatment and cannot be the replicate as well."),
     ({"scale": 0.0}, "--scale must be a number above 0, and is 0."),
 ]  # fmt: skip
 
@@ -228,6 +237,8 @@ def test_a_question_that_does_not_fit_is_one_sentence(changes: dict[str, Any], w
 
 def test_runs_that_answer_nothing_are_refused() -> None:
     frame = grid()
+    with pytest.raises(InputError, match="'act' has 60 values, and each is compared with 'mish' by itself"):
+        foreign(frame.assign(act=["mish", *(f"a{place % 59}" for place in range(len(frame) - 1))]))
     with pytest.raises(InputError, match="every run has 'mish' as its act, so it has no rival"):
         foreign(frame.loc[frame["act"] == "mish"])
     with pytest.raises(InputError, match="no run has the status 'ok', only 'done'"):

@@ -116,6 +116,22 @@ def test_a_file_that_is_wrong_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_a_metric_is_no_setting_and_a_list_is_no_value(frame: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--metric names 'lr', which is named as a setting as well"):
+        read_file(tmp_path / "runs.csv", "act", "lr", FACTORS)
+    frame.assign(opt=[["adam"]] * len(frame)).to_parquet(tmp_path / "runs.parquet")
+    with pytest.raises(InputError, match=r"the column 'opt' of .* holds lists or records, not values"):
+        read(tmp_path / "runs.parquet")
+
+
+def test_columns_with_dots_as_mlflow_exports_them(frame: pd.DataFrame, tmp_path: Path) -> None:
+    exported = frame.rename(columns={"layers": "params.layers", "score": "metrics.score"})
+    exported.to_parquet(tmp_path / "runs.parquet")
+    found = read_file(tmp_path / "runs.parquet", "act", "metrics.score", ("params.layers",))
+    np.testing.assert_array_equal(found.metric, frame["score"])
+    assert found.parameters["params.layers"].tolist() == frame["layers"].tolist()
+
+
 def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
     for name in ("gone.csv", "gone.parquet"):
         with pytest.raises(InputError, match="No such file"):
