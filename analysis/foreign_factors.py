@@ -1,7 +1,7 @@
 """Which parameters of runs from elsewhere are factors, and whether they are numbers, switches or names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from analysis.summaries import joined
 from study.errors import InputError
 from study.foreign_runs import ForeignRuns, nearest
 from study.question import Factor
-from study.training import Level
+from study.training import Level, Status
 
 MISSING = "missing"
 """The level of a run that has no value of a parameter."""
@@ -120,17 +120,18 @@ def chosen_factors(
                 f"a factor needs at least two levels, and {single[0]!r} is {values[single[0]].iloc[0]} in "
                 "every run; leave it out of --factors."
             )
-        return _chosen(values, ())
+        return _chosen(values, _gaps(values, runs))
     kept: dict[str, pd.Series] = {}
     left_out: list[str] = []
     for name in sorted(map(str, parameters.columns)):
         value = typed(parameters[name])
-        if name in (treatment.name, replicate) or len(value.unique()) < 2:
+        known = value.loc[value != MISSING] if value.dtype == "str" else value
+        if name in (treatment.name, replicate) or len(known.unique()) < 2:
             continue
         seed = _REPLICATE.search(name) is not None
         if _follows(value, treatment):
             left_out.append(f"{name} (follows from {treatment.name})")
-        elif value.dtype == "str" and _own(value):
+        elif value.dtype == "str" and len(known) > 2 and known.nunique() > 0.9 * len(known):
             left_out.append(f"{name} (each run has its own)")
         elif seed and replicate is not None and _follows(value, parameters[replicate]):
             left_out.append(f"{name} (follows from {replicate})")
@@ -150,13 +151,18 @@ def chosen_factors(
         remarks.append(
             f"{joined(many)}: more than {MAXIMUM_NAMES} names, so runs are matched by them without rows."
         )
-    return _chosen(kept, remarks, without_rows=many)
+    return _chosen(kept, [*remarks, *_gaps(kept, runs)], without_rows=many)
 
 
-def _own(value: pd.Series) -> bool:
-    """Return whether nearly every run that has a name has one of its own, such as that of a folder."""
-    known = value.loc[value != MISSING]
-    return len(known) > 2 and known.nunique() > 0.9 * len(known)
+def _gaps(values: Mapping[str, pd.Series], runs: ForeignRuns) -> list[str]:
+    """Return which factors some runs do not have; a run that failed early may then stand alone."""
+    failed = np.isnan(runs.metric) | (runs.status != Status.OK.value)
+    parts: list[str] = []
+    for name, value in values.items():
+        missing = (value == MISSING).to_numpy() if value.dtype == "str" else np.zeros(len(value), dtype=bool)
+        if missing.any():
+            parts.append(f"{name} ({missing.sum()} runs, {(missing & failed).sum()} of them failed)")
+    return [f"Not given: {joined(parts)}; {MISSING!r} is a level of its own."] if parts else []
 
 
 def _follows(value: pd.Series, by: pd.Series) -> bool:
@@ -180,7 +186,6 @@ def _check_factor(
 def _chosen(values: dict[str, pd.Series], remarks: Sequence[str], without_rows: Sequence[str] = ()) -> Chosen:
     factors: list[Factor] = []
     columns: dict[str, pd.Series] = {}
-    gaps: list[str] = []
     for name, value in values.items():
         role = "nuisance" if name in without_rows else "condition"
         levels: list[Level] = sorted(value.unique().tolist())
@@ -190,13 +195,10 @@ def _chosen(values: dict[str, pd.Series], remarks: Sequence[str], without_rows: 
             factors.append(Factor(name=name, role=role, low=low, high=high, log=log))
             columns[name] = value.astype("float64")
             continue
-        if value.dtype == "str" and bool((value == MISSING).any()):
-            gaps.append(f"{name} ({int((value == MISSING).sum())})")
         factors.append(Factor(name=name, role=role, levels=tuple(levels)))
         columns[name] = value
-    gap = f"Runs without a value: {joined(gaps)}; {MISSING!r} is a level of its own." if gaps else ""
     return Chosen(
         factors=tuple(factors),
         levels=pd.DataFrame(columns, index=next(iter(columns.values())).index if columns else None),
-        remarks=(*remarks, *filter(None, [gap])),
+        remarks=tuple(remarks),
     )

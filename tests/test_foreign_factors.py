@@ -103,11 +103,13 @@ def test_many_names_are_matched_and_have_rows_only_on_demand() -> None:
 
 def test_a_run_without_a_value_has_a_level_of_its_own() -> None:
     frame = grid().assign(momentum=lambda runs: ["0.9" if opt == "sgd" else None for opt in runs["opt"]])
+    frame.loc[frame["opt"] == "adam", "score"] = [np.nan] * 3 + [80.0] * 29
     found = chosen(frame, ("momentum",))
     assert found.factors[0].levels == ("0.9", "missing")
     assert found.remarks == (
-        f"Runs without a value: momentum ({len(frame) // 2}); 'missing' is a level of its own.",
+        "Not given: momentum (32 runs, 3 of them failed); 'missing' is a level of its own.",
     )
+    assert "momentum" not in {factor.name for factor in chosen(frame).factors}
 
 
 WRONG = [

@@ -77,7 +77,7 @@ def test_the_table_takes_what_varies_and_counts_failures(logged: str) -> None:
 
 def test_without_a_list_constants_and_folders_are_no_factors(logged: str) -> None:
     made = table_of_runs(read_experiment("mine", logged, "act", "val_score"), ask())
-    assert {gate.parameter for gate in made.gates} == {"epochs", "layers"}
+    assert {gate.parameter for gate in made.gates} == {"layers"}
     assert "out (each run has its own)" in " ".join(made.notes)
 
 
