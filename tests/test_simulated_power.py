@@ -11,12 +11,15 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 from simulated_record import simulated_record
 from simulated_runs import SPACE, Effect, Truth, simulate
-from simulation_bounds import SEED, at_least, at_most
+from simulation_bounds import LOG, SEED, at_least, at_most
 
 from analysis.compare import Comparison, Verdict, comparisons, pairs
+from analysis.estimates import ALPHA
 from analysis.planned_rows import ASSUMED_DEVIATION, PlannedRow, planned_rows
+from analysis.power import planning_deviation, units_needed
 
 WINS = Verdict.WINS
 
@@ -123,3 +126,21 @@ def test_a_pilot_of_15_plans_as_well_as_the_truth_would(sweeps: int) -> None:
         found.append(table_of(larger, kept)[0].verdict is WINS)
     spread = np.quantile(sizes, [0.1, 0.9])
     near_80_percent(found, f"+{points:g}, pilots of {pilot} ask for {spread[0]:.0f} to {spread[1]:.0f}: wins")
+
+
+@pytest.mark.parametrize("points", [1.0, 0.6])
+def test_choosing_the_size_from_a_pilot_that_counts_costs_little(points: float) -> None:
+    """The overall row alone, as arrays: the spread that chose the size is a part of the test's own."""
+    rng, pilot, deviation, largest, drawn = np.random.default_rng(SEED), 15, 2.0, 300, 20_000
+    noise = deviation * rng.standard_normal((drawn, largest))
+    estimate = noise[:, :pilot].std(axis=1, ddof=1)
+    planned = units_needed(planning_deviation(estimate, pilot - 1.0, ALPHA), points, ALPHA)
+    units = np.clip(planned, pilot, largest).astype(int)
+    last = np.arange(drawn), units - 1
+    for gain, low, high in ((0.0, 0.045, 0.063), (points, 0.78, 0.85)):
+        values = noise + gain
+        mean = values.cumsum(axis=1)[last] / units
+        variance = ((values**2).cumsum(axis=1)[last] / units - mean**2) * units / (units - 1)
+        found = 2 * special.stdtr(units - 1, -np.abs(mean) / np.sqrt(variance / units)) <= ALPHA
+        LOG.info("sizes from pilots for %+g, truth %+g: differs %.3f", points, gain, found.mean())
+        assert low <= found.mean() <= high
