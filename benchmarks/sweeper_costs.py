@@ -37,7 +37,7 @@ from study.packing import Group, Pack
 from study.question import Question
 from study.reports import EpochDone
 from study.training import Status, Training, TrainingResult
-from sweeps import sweeper
+from sweeps import driver, sweeper
 from sweeps.executors import Ready
 from sweeps.home import Home
 from sweeps.spec import parse
@@ -151,7 +151,7 @@ def _sweep(home: Path, configurations: int, engine: str) -> None:
     text = SPEC.format(configurations=configurations)
     options = sweeper.Options(engine=engine, data=None, import_from=home)
     watch, started = Watch(), time.perf_counter()
-    with mock.patch.object(sweeper, "Workers", Stub):
+    with mock.patch.object(driver, "Workers", Stub):
         sweeper.run(parse(text, "stub"), text, Home(home), options, watch, lambda _: Results())
     ended, times = time.perf_counter(), watch.times
     each = 1e3 * (times[-1] - times[0]) / len(times) if times else 0.0
