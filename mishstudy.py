@@ -106,7 +106,8 @@ def sweep(
         typer.Option(metavar="decided", help="Stop early once the overall answer is known, safely."),
     ] = None,
     pilot: Annotated[
-        int | None, typer.Option(help="Train the first N configurations alone, for `plan --pilot N`.")
+        int | None,
+        typer.Option(help="Train the first N configurations, in whole packs, for `plan --pilot N`."),
     ] = None,
 ) -> None:
     """Run a sweep, or resume it where it stopped.
@@ -489,14 +490,14 @@ def _report(home: "Home", record: "Record") -> str:
     from analysis.frame import curves_frame, runs_frame
     from analysis.report import report_html
 
-    predicted = home.sweep(record.question.name) / "plan.json"
-    return report_html(
-        _criteria(record),
-        runs_frame(record),
-        curves_frame(record),
-        record,
-        predicted=json.loads(predicted.read_text(encoding="utf-8")) if predicted.exists() else None,
-    )
+    made, runs, curves = _criteria(record), runs_frame(record), curves_frame(record)
+    return report_html(made, runs, curves, record, predicted=_predicted(home, record))
+
+
+def _predicted(home: "Home", record: "Record") -> dict[str, Any] | None:
+    """Return what a sweep was expected to cost."""
+    path = home.sweep(record.question.name) / "plan.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _publish(home: "Home") -> "Callable[[Record], Results]":
@@ -506,26 +507,26 @@ def _publish(home: "Home") -> "Callable[[Record], Results]":
         from analysis import exports
         from analysis.figures import all_figures, to_png, to_svg
         from analysis.frame import curves_frame, runs_frame
+        from analysis.report import report_html
         from study.dashboard import Results
 
-        made = _criteria(record)
-        runs = runs_frame(record)
-        files: dict[str, str | bytes | pd.DataFrame] = {
+        made, runs, curves = _criteria(record), runs_frame(record), curves_frame(record)
+        figures = all_figures(runs, curves, made)
+        drawings = {title: to_svg(figure) for title, figure in figures.items()}
+        page = report_html(made, runs, curves, record, predicted=_predicted(home, record), drawings=drawings)
+        (home.sweep(record.question.name) / "report.html").write_text(page, encoding="utf-8")
+        artifacts: dict[str, str | bytes | pd.DataFrame] = {
             "table/criteria.md": exports.to_markdown(made),
             "table/criteria.html": exports.to_html(made),
             "table/criteria.json": exports.to_json(made),
             "table/criteria.csv": exports.to_csv(made),
             "runs.parquet": runs,
+            "report.html": page,
         }
-        for title, figure in all_figures(runs, curves_frame(record), made).items():
-            files[f"figures/{title}.png"] = to_png(figure)
-            files[f"figures/{title}.svg"] = to_svg(figure)
-        page = _report(home, record)
-        (home.sweep(record.question.name) / "report.html").write_text(page, encoding="utf-8")
+        artifacts |= {f"figures/{title}.svg": drawing for title, drawing in drawings.items()}
+        artifacts |= {f"figures/{title}.png": to_png(figure) for title, figure in figures.items()}
         return Results(
-            summary=exports.answer_markdown(made),
-            metrics=exports.to_metrics(made),
-            artifacts={**files, "report.html": page},
+            summary=exports.answer_markdown(made), metrics=exports.to_metrics(made), artifacts=artifacts
         )
 
     return results
