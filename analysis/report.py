@@ -27,6 +27,7 @@ def report_html(
     record: Record,
     *,
     predicted: Mapping[str, Any] | None = None,
+    drawings: Mapping[str, str] | None = None,
 ) -> str:
     """Return the report as one HTML document without scripts, and with nothing to load.
 
@@ -40,12 +41,16 @@ def report_html(
         The ledger that they come from.
     predicted : dict or None
         What the sweep was expected to cost, see `analysis.report_facts.costs`.
+    drawings : dict of str to str or None
+        Figures as SVG by name, where the caller has drawn them: see `analysis.figures.all_figures`.
 
     Notes
     -----
     Seconds and memory stand in the report alone, and never in the table. Equal arguments give equal
     bytes.
     """
+    if drawings is None:
+        drawings = {name: to_svg(figure) for name, figure in all_figures(runs, curves, table).items()}
     (caption, answer), *others = sections(table)
     apart = ("Against each rival", "Failures")
     environment = Environment(
@@ -60,7 +65,7 @@ def report_html(
         caption=caption,
         answer=answer,
         each_rival=_by_rival(table),
-        figures=_figures(table, runs, curves),
+        figures=_figures(table, drawings),
         basics=basics(table),
         evidence=[section for section in others if section[0] not in apart],
         failures=dict(others).get("Failures", []),
@@ -87,14 +92,14 @@ def _by_rival(table: CriteriaTable) -> dict[str, Rows]:
     }
 
 
-def _figures(table: CriteriaTable, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, str]]:
+def _figures(table: CriteriaTable, drawings: Mapping[str, str]) -> list[dict[str, str]]:
     said = captions(table)
     return [
         {
             "name": name,
             "title": TITLES[name],
             "caption": said[name],
-            "svg": Markup(inline_svg(to_svg(figure), name, TITLES[name])),
+            "svg": Markup(inline_svg(svg, name, TITLES[name])),
         }
-        for name, figure in all_figures(runs, curves, table).items()
+        for name, svg in drawings.items()
     ]
