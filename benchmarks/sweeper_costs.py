@@ -9,10 +9,10 @@ Each stage is a process of its own:
 4. again, likewise: the same command once more, with nothing left to do;
 5. table: `mishstudy table` over the result.
 
-Prints Markdown: the time of the whole stage; how long it took to the first training, on the driver's path
-for each, and from the last to the end, waiting for MLflow included; how many runs MLflow got, and that over
-the time of the whole stage; memory of the process after a tenth of the trainings, after half of them, and
-with the last.
+Prints Markdown: the time of the whole stage; how long it took to the first training (in parentheses the
+processor time of the driver's thread, imports included), on the driver's path for each, and from the last to
+the end, waiting for MLflow included; how many runs MLflow got, and that over the time of the whole stage;
+memory of the process after a tenth of the trainings, after half of them, and with the last.
 """
 
 import argparse
@@ -109,9 +109,10 @@ class Stub:
 
 @dataclass(slots=True)
 class Watch:
-    """Notes when the first and the last training came, and the memory on the way."""
+    """Notes when each training came, the driver's processor time up to the first, and the memory."""
 
     planned: int = 0
+    processor: float = 0.0
     times: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
 
@@ -123,6 +124,8 @@ class Watch:
     def trained(self, entry: Entry, whole: int) -> None:
         """Note one training."""
         del entry, whole
+        if not self.times:
+            self.processor = time.thread_time()
         self.times.append(time.perf_counter())
         if len(self.times) % max(1, self.planned // 10) == 0:
             self.memory.append(_resident_mib())
@@ -156,9 +159,10 @@ def _sweep(home: Path, configurations: int, engine: str) -> None:
     ended, times = time.perf_counter(), watch.times
     each = 1e3 * (times[-1] - times[0]) / len(times) if times else 0.0
     before = times[0] - started if times else ended - started
+    processor = watch.processor or time.thread_time()
     after = ended - times[-1] if times else 0.0
     memory = ", ".join(f"{watch.memory[i]:.0f}" for i in (0, 4, 9)) if len(watch.memory) > 9 else ""
-    print(f"{len(times)} | {before:.1f} | {each:.2f} | {after:.1f} | {memory}")
+    print(f"{len(times)} | {before:.1f} ({processor:.1f}) | {each:.2f} | {after:.1f} | {memory}")
 
 
 def _cut(path: Path) -> None:
