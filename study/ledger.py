@@ -8,12 +8,14 @@ is on disk; its curve is written before.
 
 A driver that is killed while writing leaves a last line that is torn: it is recognised by its
 missing newline or wrong checksum and dropped, and the training is done again. A bad line anywhere
-else is damage, and an error. Duplicate lines do no harm: the first one counts.
+else is damage, and an error that says what may be deleted and what not. Duplicate lines do no harm: the first
+one counts.
 """
 
 import os
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from json import JSONDecodeError, loads
@@ -28,6 +30,24 @@ from study.reports import Split
 from study.training import Configuration, Training, TrainingResult, canonical_json
 
 SCHEMA = "mishstudy-ledger/1"
+
+_MADE_AGAIN = {
+    "training": "its training will be done again",
+    "check": "the reference engine will repeat its training again",
+    "split": "how much fits into the memory will be found again",
+    "stop": "whether the sweep may stop early will be found again",
+}
+"""What becomes of the lines that may be deleted, by their kind."""
+_HELD = {
+    "header": "the environment of the results",
+    "question": "the question of the sweep",
+    "reference": "the environment of the repeated trainings",
+}
+"""What the lines hold that cannot be made again, by their kind."""
+_FIRST_KINDS = {1: "header", 2: "question"}
+"""Kinds of the lines that every ledger begins with."""
+_KIND = re.compile(rb'"kind":"([a-z]+)"')
+_INDEX = re.compile(rb'"index":(\d+)')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,27 +136,64 @@ def _decode(line: bytes) -> Any:
         return None
 
 
-def _lines(path: Path) -> Iterator[tuple[Any, int]]:
-    """Yield each whole line's value and the offset of its end; stop before a torn last line.
+def _lines(path: Path, advice: Callable[[bytes, int], str]) -> Iterator[tuple[Any, int]]:
+    """Yield each whole line's value and its number; stop before a torn last line.
+
+    Parameters
+    ----------
+    path : Path
+        Ledger or learning curves.
+    advice : callable
+        Says what to do about a damaged line with a number.
 
     Raises
     ------
     InputError
         If a line other than the last one is damaged.
     """
-    offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             value = _decode(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
-            offset += len(line)
             if value is None:
                 if file.read(1):
                     raise InputError(
-                        f"{path}, line {number} is damaged (its checksum does not match); restore the file "
-                        f"from a copy, or delete that line: its training will be done again."
+                        f"{path}, line {number} is damaged (its checksum does not match); "
+                        f"restore the file from a copy{advice(line, number)}."
                     )
                 return
-            yield value, offset
+            yield value, number
+
+
+def _ledger_advice(line: bytes, number: int) -> str:
+    """Return what else can be done about a damaged line of a ledger, by what can still be read of it.
+
+    Two lines that have become one, by a damaged end, are treated as the worse of them.
+    """
+    kinds = {found.decode() for found in _KIND.findall(line)}
+    if not kinds and number in _FIRST_KINDS:
+        kinds = {_FIRST_KINDS[number]}
+    if not kinds or kinds - {*_MADE_AGAIN, *_HELD, "configuration"}:
+        return ", as what the line held cannot be told; without a copy, give the spec another name"
+    if lost := [what for kind, what in _HELD.items() if kind in kinds]:
+        return f", as the line held {lost[0]}; without a copy, give the spec another name"
+    if kinds <= _MADE_AGAIN.keys():
+        return f", or delete that line: {' and '.join(_MADE_AGAIN[kind] for kind in sorted(kinds))}"
+    index = _INDEX.search(line)
+    return f", or delete that line{_with_its_trainings(index[1].decode() if index else 'N')}"
+
+
+def _with_its_trainings(index: int | str) -> str:
+    """Return how the trainings of a configuration without its line are deleted."""
+    return (
+        f' and every training of its configuration (lines with "kind":"training" and "index":{index}), '
+        "which will be done again"
+    )
+
+
+def _curve_advice(line: bytes, number: int) -> str:
+    """Return what else can be done about a damaged line of the learning curves."""
+    del line, number
+    return ", or delete that line: no result is lost, and the report will be without that learning curve"
 
 
 def _cut_torn_line(path: Path) -> None:
@@ -170,7 +227,7 @@ def read_curves(path: Path) -> dict[str, dict[str, list[float | None]]]:
     file = curves_path(path)
     if not file.exists():
         return {}
-    return {line["digest"]: line["curve"] for line, _ in _lines(file)}
+    return {line["digest"]: line["curve"] for line, _ in _lines(file, _curve_advice)}
 
 
 def read(path: Path, *, curves: bool = True) -> Record:
@@ -186,7 +243,8 @@ def read(path: Path, *, curves: bool = True) -> Record:
     Raises
     ------
     InputError
-        If there is no ledger, it is not one of ours, or a line in its middle is damaged.
+        If there is no ledger, it is not one of ours, a line in its middle is damaged, or a line is missing
+        that others need.
     """
     if not path.exists():
         raise InputError(f"there is no ledger at {path}; run `mishstudy sweep` first.")
@@ -199,8 +257,13 @@ def read(path: Path, *, curves: bool = True) -> Record:
     checks: dict[str, TrainingResult] = {}
     references: list[Mapping[str, Any]] = []
     stopped_at: int | None = None
-    for line, _ in _lines(path):
+    for line, number in _lines(path, _ledger_advice):
         kind = line["kind"]
+        if number == 1 and kind != "header":
+            raise InputError(
+                f"{path}, line 1 must be the header with the environment of the results, and holds a {kind}; "
+                "restore the file from a copy, or give the spec another name."
+            )
         if kind == "header":
             if line["schema"] != SCHEMA:
                 raise InputError(
@@ -226,6 +289,12 @@ def read(path: Path, *, curves: bool = True) -> Record:
         else:
             training = Training.from_json(line["training"])
             digest = line["result"]["digest"]
+            if line["index"] not in configurations:
+                raise InputError(
+                    f"{path}, line {number} holds a training of configuration {line['index']}, whose own line is "
+                    "missing; restore the file from a copy, or delete that line"
+                    f"{_with_its_trainings(line['index'])}."
+                )
             if digest not in entries:
                 stopped_at = None
                 entries[digest] = Entry(
@@ -235,7 +304,14 @@ def read(path: Path, *, curves: bool = True) -> Record:
                     result=TrainingResult.from_json(line["result"], series.get(digest)),
                 )
     if question is None:
-        raise InputError(f"the ledger {path} holds no question; delete it and run `mishstudy sweep` again.")
+        raise InputError(
+            f"the ledger {path} has no line with the question of the sweep, which is its second line; "
+            + (
+                "restore the file from a copy, or give the spec another name."
+                if entries
+                else "no training is recorded in it, so delete it and run `mishstudy sweep` again."
+            )
+        )
     return Record(
         question=question,
         fingerprints=tuple(fingerprints),

@@ -178,6 +178,150 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, training: Trainin
         ledger.read(path)
 
 
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def hurt(path: Path, number: int, place: int = 0) -> bytes:
+    """Damage a byte of a line, by default of its checksum; return the other lines."""
+    lines = lines_of(path)
+    rest = b"".join(lines[: number - 1] + lines[number:])
+    line = bytearray(lines[number - 1])
+    line[place] ^= 1
+    path.write_bytes(b"".join([*lines[: number - 1], bytes(line), *lines[number:]]))
+    return rest
+
+
+def whole_ledger(path: Path, training: Training) -> Path:
+    """Write a line of each kind: 1 header, 2 question, 3, 5 configuration, 4, 6 training, 7 split, ..."""
+    entries = [entry(training, 0), entry(training, 1)]
+    with Ledger(written(path, entries)) as book:
+        book.split(Split(shape="abc", blocks=4))
+        book.reference({"engine": "fit"})
+        book.check(entries[0].result)
+        book.stop(2)
+        book.question(QUESTION)
+    return path
+
+
+KEPT = "restore the file from a copy, as the line held"
+ADVICE = {
+    1: f"{KEPT} the environment of the results; without a copy, give the spec another name.",
+    2: f"{KEPT} the question of the sweep; without a copy, give the spec another name.",
+    3: 'or delete that line and every training of its configuration (lines with "kind":"training" and '
+    '"index":0), which will be done again.',
+    6: "restore the file from a copy, or delete that line: its training will be done again.",
+    7: "or delete that line: how much fits into the memory will be found again.",
+    8: f"{KEPT} the environment of the repeated trainings; without a copy, give the spec another name.",
+    9: "or delete that line: the reference engine will repeat its training again.",
+    10: "or delete that line: whether the sweep may stop early will be found again.",
+}
+
+
+@pytest.mark.parametrize("number", ADVICE)
+def test_what_may_be_done_about_a_damaged_line_depends_on_its_kind(
+    tmp_path: Path, training: Training, number: int
+) -> None:
+    path = whole_ledger(tmp_path / "ledger.jsonl", training)
+    hurt(path, number)
+    with pytest.raises(InputError) as refused:
+        ledger.read(path)
+    assert str(refused.value).startswith(f"{path}, line {number} is damaged (its checksum does not match); ")
+    assert str(refused.value).endswith(ADVICE[number])
+
+
+@pytest.mark.parametrize("number", [4, 6, 7, 9, 10])
+def test_a_line_that_may_be_deleted_can_be(tmp_path: Path, training: Training, number: int) -> None:
+    path = whole_ledger(tmp_path / "ledger.jsonl", training)
+    path.write_bytes(hurt(path, number))
+    assert len(ledger.read(path).entries) == 2 - (number in (4, 6))
+
+
+def test_a_line_whose_kind_is_gone_is_told_by_its_place_or_not_deleted(
+    tmp_path: Path, training: Training
+) -> None:
+    for number, place, words in (
+        (1, 2, "the environment of the results"),
+        (2, 2, "the question"),
+        (6, 2, "cannot be told"),
+        (6, 10, "cannot be told"),
+    ):
+        path = whole_ledger(tmp_path / f"{number}-{place}" / "ledger.jsonl", training)
+        hurt(path, number, lines_of(path)[number - 1].index(b'"kind"') + place)
+        with pytest.raises(InputError, match=rf"line {number} is damaged .*{words}") as refused:
+            ledger.read(path)
+        assert "delete" not in str(refused.value)
+
+
+def test_two_lines_that_became_one_are_the_worse_of_them(tmp_path: Path, training: Training) -> None:
+    path = written(tmp_path / "ledger.jsonl", [entry(training, 0)])
+    with Ledger(path) as book:
+        book.header({"threads": 2}, "2026-01-02T00:00:00+00:00")
+        book.append(entry(training, 1))
+    hurt(path, 4, -1)
+    with pytest.raises(InputError, match=r"line 4 is damaged .* held the environment of the results"):
+        ledger.read(path)
+
+
+def test_a_deleted_header_is_named(tmp_path: Path, training: Training) -> None:
+    path = whole_ledger(tmp_path / "ledger.jsonl", training)
+    path.write_bytes(b"".join(lines_of(path)[1:]))
+    with pytest.raises(
+        InputError, match=r"ledger\.jsonl, line 1 must be the header .* and holds a question; "
+    ):
+        ledger.read(path)
+
+
+def test_without_its_question_a_ledger_is_deleted_only_while_it_is_empty(
+    tmp_path: Path, training: Training
+) -> None:
+    path = written(tmp_path / "ledger.jsonl", [entry(training, 0)])
+    lines = lines_of(path)
+    path.write_bytes(b"".join([lines[0], *lines[2:]]))
+    with pytest.raises(InputError, match=r"ledger\.jsonl has no line with the question") as refused:
+        ledger.read(path)
+    assert str(refused.value).endswith("; restore the file from a copy, or give the spec another name.")
+    path.write_bytes(lines[0])
+    with pytest.raises(InputError, match=r"no training is recorded in it, so delete it and run"):
+        ledger.read(path)
+
+
+def test_a_configuration_that_was_deleted_is_mended_as_the_message_says(
+    tmp_path: Path, training: Training
+) -> None:
+    entries = [entry(training, 0), entry(training, 1)]
+    path = written(tmp_path / "ledger.jsonl", entries)
+    lines = lines_of(path)
+    path.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+    with pytest.raises(InputError) as refused:
+        ledger.read(path)
+    assert str(refused.value) == (
+        f"{path}, line 3 holds a training of configuration 0, whose own line is missing; restore the file from "
+        'a copy, or delete that line and every training of its configuration (lines with "kind":"training" and '
+        '"index":0), which will be done again.'
+    )
+    told = [line for line in lines[3:] if not (b'"kind":"training"' in line and b'"index":0' in line)]
+    path.write_bytes(b"".join([*lines[:2], *told]))
+    with Ledger(path) as book:
+        book.append(entries[0])
+    assert {each.training.digest for each in ledger.read(path).entries} == {
+        each.training.digest for each in entries
+    }
+
+
+def test_a_damaged_curve_is_no_lost_result(tmp_path: Path, training: Training) -> None:
+    path = written(tmp_path / "ledger.jsonl", [entry(training, 0), entry(training, 1)])
+    curves = ledger.curves_path(path)
+    rest = hurt(curves, 1)
+    with pytest.raises(InputError, match=r"curves\.jsonl, line 1 is damaged") as refused:
+        ledger.read(path)
+    assert str(refused.value).endswith(
+        "or delete that line: no result is lost, and the report will be without that learning curve."
+    )
+    curves.write_bytes(rest)
+    assert [bool(each.result.curve) for each in ledger.read(path).entries] == [False, True]
+
+
 def test_a_damaged_last_line_is_dropped(tmp_path: Path, training: Training) -> None:
     path = written(tmp_path / "ledger.jsonl", [entry(training, 0), entry(training, 1)])
     content = path.read_bytes()
