@@ -291,8 +291,8 @@ def read(path: Path, *, curves: bool = True) -> Record:
             digest = line["result"]["digest"]
             if line["index"] not in configurations:
                 raise InputError(
-                    f"{path}, line {number} holds a training of configuration {line['index']}, whose own line is "
-                    "missing; restore the file from a copy, or delete that line"
+                    f"{path}, line {number} holds a training of configuration {line['index']}, whose own "
+                    "line is missing; restore the file from a copy, or delete that line"
                     f"{_with_its_trainings(line['index'])}."
                 )
             if digest not in entries:

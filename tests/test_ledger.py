@@ -267,7 +267,7 @@ def test_a_deleted_header_is_named(tmp_path: Path, training: Training) -> None:
     path = whole_ledger(tmp_path / "ledger.jsonl", training)
     path.write_bytes(b"".join(lines_of(path)[1:]))
     with pytest.raises(
-        InputError, match=r"ledger\.jsonl, line 1 must be the header .* and holds a question; "
+        InputError, match=r"ledger\.jsonl, line 1 must be the header .* holds a question; "
     ):
         ledger.read(path)
 
@@ -296,9 +296,9 @@ def test_a_configuration_that_was_deleted_is_mended_as_the_message_says(
     with pytest.raises(InputError) as refused:
         ledger.read(path)
     assert str(refused.value) == (
-        f"{path}, line 3 holds a training of configuration 0, whose own line is missing; restore the file from "
-        'a copy, or delete that line and every training of its configuration (lines with "kind":"training" and '
-        '"index":0), which will be done again.'
+        f"{path}, line 3 holds a training of configuration 0, whose own line is missing; restore the file "
+        'from a copy, or delete that line and every training of its configuration (lines with '
+        '"kind":"training" and "index":0), which will be done again.'
     )
     told = [line for line in lines[3:] if not (b'"kind":"training"' in line and b'"index":0' in line)]
     path.write_bytes(b"".join([*lines[:2], *told]))
