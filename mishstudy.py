@@ -346,7 +346,7 @@ def ui(
             _say(line)
         _say("Ctrl-C stops what was started.")
 
-    dashboards.serve(opened, where.root / "ui.log", ready)
+    dashboards.serve(opened, where.ui_log, ready)
 
 
 @app.command()

@@ -309,7 +309,7 @@ class Driver:
             import_from=options.import_from,
             log=self._home.sweep(spec.name) / "training.log",
             report=self._hear,
-            compiled=self._home.root / "compiled" / digest_of(environment.processor()),
+            compiled=self._home.compiled / digest_of(environment.processor()),
         )
         self._executor = Workers(child, self._workers)
         ready: Ready = self._executor.start()

@@ -12,6 +12,17 @@ from pathlib import Path
 
 from study.errors import InputError
 
+_JOURNAL = "optuna.journal"
+_DATABASE = "mlflow.db"
+_ARTIFACTS = "artifacts"
+_COMPILED = "compiled"
+_UI_LOG = "ui.log"
+OWN_NAMES = frozenset(
+    {_ARTIFACTS, _COMPILED, _UI_LOG, _JOURNAL, f"{_JOURNAL}.lock"}
+    | {f"{_DATABASE}{end}" for end in ("", "-journal", "-shm", "-wal")}
+)
+"""What a home holds beside its sweeps, whose folders have other names; hidden files are left out."""
+
 _LOOKED_AT_SECONDS = 0.5
 """How long a driver waits for the lock: longer than `is_running` ever holds it."""
 
@@ -31,12 +42,12 @@ class Home:
     @property
     def journal(self) -> Path:
         """Optuna's journal file."""
-        return self.root / "optuna.journal"
+        return self.root / _JOURNAL
 
     @property
     def mlflow_database(self) -> Path:
         """MLflow's database."""
-        return self.root / "mlflow.db"
+        return self.root / _DATABASE
 
     @property
     def tracking_uri(self) -> str:
@@ -46,7 +57,17 @@ class Home:
     @property
     def artifacts(self) -> Path:
         """Where MLflow puts the artifacts of local experiments."""
-        return self.root / "artifacts"
+        return self.root / _ARTIFACTS
+
+    @property
+    def compiled(self) -> Path:
+        """Where the training processes keep compiled programs."""
+        return self.root / _COMPILED
+
+    @property
+    def ui_log(self) -> Path:
+        """What the dashboards write."""
+        return self.root / _UI_LOG
 
     def sweep(self, name: str) -> Path:
         """Return the folder of one sweep."""

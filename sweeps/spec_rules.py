@@ -12,6 +12,7 @@ from study.datacards import DATASETS
 from study.question import Factor
 from study.references import is_reference
 from study.training import Level
+from sweeps.home import OWN_NAMES
 from sweeps.settings import TAKEN_NAMES, Setting, own_setting, settings_of
 from sweeps.spec_errors import Path, broken_rule, nearest, shown, wrong_value
 
@@ -37,6 +38,9 @@ def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
 
 
 def _question(spec: "SweepSpec") -> Mistakes:
+    if spec.name in OWN_NAMES:
+        rule = "the home keeps a file or folder of its own under that name; choose another one."
+        yield wrong_value(("name",), spec.name, rule)
     for place, rival in enumerate(spec.rivals):
         path = ("activations", place)
         if rival == spec.focus:

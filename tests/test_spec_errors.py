@@ -54,6 +54,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"name": "My sweep"}, "s.toml: name is \"My sweep\", but must be the sweep's name, 1 to 64 of the characters a-z 0-9 . _ - with a letter or digit first; write for example name = \"quickstart\"."),
     ({"name": "small\n"}, "s.toml: name is \"small\\n\", but must be the sweep's name, 1 to 64 of the characters a-z 0-9 . _ - with a letter or digit first; write for example name = \"quickstart\"."),
     ({"name": "a" * 65}, "s.toml: name is \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\", but must be the sweep's name, 1 to 64 of the characters a-z 0-9 . _ - with a letter or digit first; write for example name = \"quickstart\"."),
+    ({"name": "artifacts"}, 's.toml: name is "artifacts", but the home keeps a file or folder of its own under that name; choose another one.'),
+    ({"name": "mlflow.db-wal"}, 's.toml: name is "mlflow.db-wal", but the home keeps a file or folder of its own under that name; choose another one.'),
     ({"question": ""}, 's.toml: question is "", but must have at least 1 character; write it out, for example question = "When does Mish beat ReLU?".'),
     ({"question": 3}, 's.toml: question is 3, but must be text in quotes; write for example question = "When does Mish beat ReLU?".'),
     ({"design": "pared"}, 's.toml: design is "pared", but that is not one of its values; did you mean "paired"?'),

@@ -16,6 +16,7 @@ from sweep_runs import SPEC, Sweep, run, timeless, write_spec
 from study import ledger
 from study.ledger import Entry
 from study.training import Status
+from sweeps.home import OWN_NAMES
 
 TUNED = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
 
@@ -77,6 +78,11 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished: Sweep) -> Non
     assert finished.ledger.read_bytes() == before
     assert "compiled program" not in again.stderr
     assert again.stdout == third.stdout == finished.tables()[1]
+
+
+def test_what_a_home_holds_beside_its_sweeps_names_no_sweep(small: Sweep) -> None:
+    names = {path.name for path in small.home.iterdir() if not path.name.startswith(".")}
+    assert {"mlflow.db", "optuna.journal", "compiled"} <= names - {small.folder.name} <= OWN_NAMES
 
 
 @pytest.mark.parametrize("engine", [pytest.param("fit", marks=pytest.mark.slow), "population"])
@@ -168,7 +174,21 @@ def test_another_library_or_number_of_threads_is_refused_unless_accepted(copied:
     assert [each["threads"] for each in record.fingerprints] == [1, 2]
 
 
-OWN = "def bent(x):\n    return x * x\n\n\ndef wavy(x):\n    return x + 0.5 * x * x\n"
+OWN = """
+import multiprocessing
+
+import keras
+
+assert multiprocessing.parent_process() is not None, "the driver imports no function of one's own"
+
+
+def bent(x):
+    return x * x
+
+
+def wavy(x):
+    return x + 0.5 * keras.ops.square(x)
+"""
 
 
 def test_an_activation_of_ones_own_joins_and_is_refused_once_it_is_edited(tmp_path: Path) -> None:
