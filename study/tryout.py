@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from study.training import Training
 
 
 def try_out(training: Training, dataset: datasets.Dataset) -> None:
-    """Call the activation on 13 numbers, build the network, and send one batch through it, both compiled.
+    """Call the activation on a few numbers, build the network, and send one batch through it, both compiled.
 
     Raises
     ------
@@ -26,9 +27,20 @@ def try_out(training: Training, dataset: datasets.Dataset) -> None:
         If either raises, or does not return what it should.
     """
     activation, card = activations.get(training.activation), dataset.card
+
+    def checked(x: Any) -> Any:
+        value = activation(x)
+        if not hasattr(value, "shape"):
+            raise InputError(
+                f"the activation {training.activation} must return a tensor, and it returned a "
+                f"{type(value).__name__}; end it with a return."
+            )
+        return value
+
+    # Several columns: what keeps the first alone would pass with one, and the network would be blamed.
+    numbers = np.linspace(-3.0, 3.0, 39, dtype=np.float32).reshape(13, 3)
     with _blamed_on(training.activation):
-        alone = keras.Sequential([keras.Input((1,)), keras.layers.Activation(activation)])
-        numbers = np.linspace(-3.0, 3.0, 13, dtype=np.float32)[:, None]
+        alone = keras.Sequential([keras.Input(numbers.shape[1:]), keras.layers.Activation(checked)])
         values = alone.predict_on_batch(numbers)
     if values.shape != numbers.shape or not np.isfinite(values).all():
         raise InputError(
@@ -53,8 +65,8 @@ def _blamed_on(what: str) -> Iterator[None]:
     """Turn an exception in a user's own function into the user's mistake."""
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(said(error)) from error  # Keras puts words of its own around it
     except Exception as error:
         raise InputError(
             f"{what} raised {type(error).__name__} when tried on a small batch: {said(error)}"

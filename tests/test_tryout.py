@@ -25,6 +25,15 @@ def sum_of_all(x):
 def one_short(x):
     return x[1:]
 
+def first_column(x):
+    return x[:, :1]
+
+def no_return(x):
+    ops.tanh(x)
+
+def a_number(x):
+    return 3.0
+
 def logarithm(x):
     return ops.log(x)
 
@@ -98,7 +107,10 @@ def test_usable_functions_pass(own: Training, digits: datasets.Dataset) -> None:
     ("name", "sentence"),
     [
         ("sum_of_all", r"must map a tensor to finite numbers of the same shape; .* it gave shape \(\)"),
-        ("one_short", r"on numbers from -3 to 3 of shape \(13, 1\) it gave shape \(12, 1\)"),
+        ("one_short", r"on numbers from -3 to 3 of shape \(13, 3\) it gave shape \(12, 3\)"),
+        ("first_column", r"on numbers from -3 to 3 of shape \(13, 3\) it gave shape \(13, 1\)"),
+        ("no_return", "must return a tensor, and it returned a NoneType; end it with a return.$"),
+        ("a_number", "must return a tensor, and it returned a float; end it with a return.$"),
         ("logarithm", "must map a tensor to finite numbers of the same shape"),
         ("raising", "raised ZeroDivisionError when tried on a small batch: no such luck"),
         ("two_arguments", "raised TypeError when tried on a small batch: .*missing 1 required positional"),
