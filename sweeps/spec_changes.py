@@ -1,6 +1,6 @@
 """What changed between two specs of one name, and which changes only make a sweep grow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +8,12 @@ from study.errors import InputError
 from sweeps.spec_errors import Path, dotted, shown
 
 if TYPE_CHECKING:
+    from study.ledger import Record
+    from study.question import Question
+    from study.training import Training
     from sweeps.spec import SweepSpec
 
-_GROWING_NUMBERS = ("configurations", "replicates", "replicated_share")
+_GROWING_NUMBERS = ("configurations", "replicates", "replicated_share", "trainings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,75 @@ def refuse_change(older: "SweepSpec", newer: "SweepSpec") -> None:
         If anything else differs; the message has a line for each key, old -> new.
     """
     found = changes(older.content(), newer.content())
-    refused = [each for each in found if not each.grows and each.path != ("threads",)]
+    _refuse([each for each in found if not each.grows and each.path != ("threads",)], newer.name)
+
+
+def refuse_other_results(record: "Record", newer: "SweepSpec", question: "Question") -> None:
+    """Refuse what `refuse_change` does by what the ledger alone knows, whatever became of the older spec.
+
+    Parameters
+    ----------
+    record : Record
+        The results there are.
+    newer : SweepSpec
+        The spec to go on with.
+    question : Question
+        Its question.
+
+    Raises
+    ------
+    InputError
+        If the question differs in what moves a verdict, or the settings of the trainings do.
+    """
+    found = changes(_asked(record.question), _asked(question))
+    refused = [each for each in found if not each.grows]
+    if record.entries and set(record.entries[0].configuration.levels) == set(newer.factors):
+        first = record.entries[0]
+        old = first.training
+        again = newer.training_for(first.configuration, old.replicate, old.activation)
+        refused += changes(_trained(old), _trained(again))
+    _refuse(refused, newer.name)
+
+
+def _refuse(refused: Sequence[Change], name: str) -> None:
     if refused:
         raise InputError(
-            f"{newer.name} already has results that were made from another spec, and under one name a spec "
+            f"{name} already has results that were made from another spec, and under one name a spec "
             "may only add configurations, replicates or rivals (after the old ones); give the new spec "
             "another name, or take these changes back:\n" + "\n".join(f"  {change}" for change in refused)
         )
+
+
+def _asked(question: "Question") -> dict[str, Any]:
+    """Return what of a question moves a verdict, under the keys of a spec, and the size of its design."""
+    plain = ("focus", "design", "dataset", "architecture", "delta", "loss_cap")
+    if question.design == "tuned":
+        size: dict[str, Any] = {
+            "tuning": {"trials": question.planned_configurations // len(question.activations)}
+        }
+    else:
+        size = {"configurations": question.planned_configurations, "trainings": question.planned_trainings}
+    return {key: getattr(question, key) for key in plain} | {
+        "activations": list(question.rivals),
+        "metric": {
+            "name": question.metric,
+            "direction": "maximize" if question.higher_is_better else "minimize",
+        },
+        "factors": [factor.to_json() for factor in question.factors],
+        "baseline": dict(question.baseline),
+        **size,
+    }
+
+
+def _trained(training: "Training") -> dict[str, Any]:
+    """Return the settings of a training under the keys of a spec, without its place in the design."""
+    settings = training.to_json()
+    for key in ("dataset", "architecture", "activation", "configuration", "replicate"):
+        del settings[key]
+    fixed = settings.pop("architecture_arguments")
+    plain = {"seed": settings.pop("sweep_seed"), "metric": {"checkpoint": settings.pop("checkpoint")}}
+    plain |= {key: settings.pop(key) for key in ("epochs", "train_size", "noise_at")}
+    return {**plain, "fixed": {**settings, **fixed}}
 
 
 def _by_path(content: Mapping[str, Any]) -> dict[Path, Any]:

@@ -21,7 +21,7 @@ from sweeps.looks import Looks, whole_design
 from sweeps.marker import Marker
 from sweeps.monitor import Monitor
 from sweeps.spec import SweepSpec, parse
-from sweeps.spec_changes import refuse_change
+from sweeps.spec_changes import refuse_change, refuse_other_results
 
 
 def run(
@@ -70,16 +70,13 @@ def run(
     home.prepare()
     with home.locked(spec.name):
         path = home.ledger(spec.name)
-        if home.spec(spec.name).exists():
-            stored = home.spec(spec.name)
-            refuse_change(parse(stored.read_text(encoding="utf-8"), str(stored)), spec)
         record = ledger.read(path) if path.exists() else None
-        if record is not None and not options.accept_mixed:
-            own = environment.own_functions(*spec.activations, spec.architecture, spec.dataset)
-            now = {**record.fingerprints[-1], "threads": spec.threads, "own": own}
-            refuse_other_environment(record, now, path)
         planned = [] if spec.design == "tuned" else design.trainings(spec)
         question = planned_question(spec, planned)
+        own = refuse(spec, home, question, record)
+        if record is not None and not options.accept_mixed:
+            now = {**record.fingerprints[-1], "threads": spec.threads, "own": own}
+            refuse_other_environment(record, now, path)
         known = {entry.result.digest: entry for entry in record.entries} if record else {}
         ending = looks(question)
         about = Record(question=question, fingerprints=record.fingerprints if record else (), entries=())
@@ -104,6 +101,36 @@ def run(
         finally:
             driver.close()
         return record
+
+
+def refuse(spec: SweepSpec, home: Home, question: Question, record: Record | None) -> dict[str, str]:
+    """Refuse what cannot be run in a home, as far as it is known without training anything.
+
+    Parameters
+    ----------
+    spec, question : SweepSpec, Question
+        What is to be run.
+    home : Home
+        Where.
+    record : Record or None
+        What the home has of it; curves do not matter.
+
+    Returns
+    -------
+    dict of str to str
+        The user's own functions and the digests of their sources.
+
+    Raises
+    ------
+    InputError
+        If the results there are were made from another spec, or a function of the user's own is missing.
+    """
+    stored = home.spec(spec.name)
+    if stored.exists():
+        refuse_change(parse(stored.read_text(encoding="utf-8"), str(stored)), spec)
+    if record is not None:
+        refuse_other_results(record, spec, question)
+    return environment.own_functions(*spec.activations, spec.architecture, spec.dataset)
 
 
 def _to_repeat(planned: list[PlannedTraining], record: Record | None, engine: str) -> list[Training]:
