@@ -169,7 +169,9 @@ def plan(
     from sweeps.plan import make_plan
 
     read, where = _read_spec(spec), _home(home)
-    made = make_plan(read, where, *choose(engine, read))
+    chosen = choose(engine, read)
+    _refuse(read, where)
+    made = make_plan(read, where, *chosen)
     rows = _planned_rows(read, where, detect, pilot)
     if as_json:
         values = made.to_json() | (rows.to_json() if rows else {"rows": []})
@@ -426,6 +428,17 @@ def _looks(until: str | None, pilot: int | None) -> "Callable[[Question], Looks]
 
         return partial(looks.until_decided, enough=decided)
     return looks.whole_design
+
+
+def _refuse(spec: "SweepSpec", home: "Home") -> None:
+    """Refuse a spec that `sweep` would refuse."""
+    from study import ledger
+    from sweeps import design, sweeper
+
+    path = home.ledger(spec.name)
+    record = ledger.read(path, curves=False) if path.exists() else None
+    planned = [] if spec.design == "tuned" else design.trainings(spec)
+    sweeper.refuse(spec, home, sweeper.planned_question(spec, planned), record)
 
 
 def _planned_rows(

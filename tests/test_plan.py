@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from small_specs import PAIRED, TUNED, edited
+from sweep_runs import run
 
 from study import ledger
 from study.ledger import Entry, Ledger
@@ -22,6 +23,7 @@ from sweeps.home import Home
 from sweeps.plan import Plan, make_plan, planned_trainings
 from sweeps.plan_page import render
 from sweeps.spec import SweepSpec, parse
+from sweeps.sweeper import planned_question
 
 
 def planned(spec: SweepSpec, home: Path, engine: str = "fit") -> Plan:
@@ -107,6 +109,34 @@ def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
     assert plan.cost.training_seconds == pytest.approx(2 * build + 3 * train)
     assert plan.cost.basis == "Times are scaled by 12 trainings of the engine fit in this home."
     assert "assumed" in planned(spec, tmp_path, "population").cost.basis
+
+
+def refusal(command: str, spec: Path, home: Path) -> str:
+    return run(command, spec, "--home", home, code=2).stderr.partition("mishstudy: ")[2]
+
+
+def test_plan_refuses_what_sweep_refuses(tmp_path: Path) -> None:
+    """A changed spec, with the older one beside the results and without it, and a missing function."""
+    older, newer = parse(PAIRED, "s.toml"), edited({"delta": 2.0})
+    items, home = design.trainings(older), tmp_path / "home"
+    path = Home(home).ledger("small")
+    ledger.create(path, {"engine": "fit"}, "2026-01-01T00:00:00+00:00", planned_question(older, items))
+    with Ledger(path) as book:
+        book.append(trained(items[0]))
+    spec = tmp_path / "spec.toml"
+    spec.write_text(newer)
+    for stored in (False, True):
+        if stored:
+            Home(home).spec("small").write_text(PAIRED)
+        told = [refusal(command, spec, home) for command in ("plan", "sweep")]
+        assert told[0] == told[1]
+        assert "small already has results that were made from another spec" in told[0]
+        assert "delta: 1.0 -> 2.0" in told[0]
+    (tmp_path / "mine.py").write_text("def there(x):\n    return x\n")
+    spec.write_text(edited({"name": "own", "focus": "mine:missing"}))
+    told = [refusal(command, spec, home) for command in ("plan", "sweep")]
+    assert told[0] == told[1]
+    assert "the module 'mine' has no function 'missing'" in told[0]
 
 
 def test_what_is_recorded_costs_nothing_again(tmp_path: Path) -> None:
