@@ -17,7 +17,7 @@ def check_tracking_uri(uri: str) -> None:
     InputError
         If it is neither the URL of a server nor of a database, or its driver is not installed.
     """
-    scheme, mark, rest = uri.partition("://")
+    scheme, mark, _ = uri.partition("://")
     named = f"the tracking URI {_shown(uri)!r}"
     advice = "use sqlite:///path/to/mlflow.db or the URL of a server, such as http://localhost:5000."
     if not mark or scheme == "file":
@@ -31,13 +31,11 @@ def check_tracking_uri(uri: str) -> None:
             valid = False
         if not valid:
             raise InputError(f"{named} is not one of a server; write it like http://host:5000.")
-    elif (backend := scheme.partition("+")[0]) not in _DATABASES:
+    elif scheme.partition("+")[0] not in _DATABASES:
         known = ", ".join(("http", "https", *_DATABASES))
         raise InputError(f"{named} has an unknown scheme (known: {known}); {advice}")
     else:
         _check_database(uri, named)
-        if backend == "sqlite":
-            _check_sqlite_path(rest, named)
 
 
 def check_storage_url(url: str) -> None:
@@ -46,7 +44,7 @@ def check_storage_url(url: str) -> None:
     Raises
     ------
     InputError
-        If it is not, or its driver is not installed.
+        If it is not, is one in memory, which no dashboard could read, or its driver is not installed.
     """
     _check_database(url, f"the storage URL {_shown(url)!r}")
 
@@ -80,13 +78,15 @@ def _check_database(url: str, named: str) -> None:
     except ImportError as error:
         raise InputError(
             f"{named} needs the Python package {error.name!r}, which is not installed; install it, or name "
-            "another driver, such as postgresql+psycopg2://..."
+            "another driver, such as postgresql+psycopg://..."
         ) from None
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise InputError(
             f"{named} is not a database URL; write it like "
-            "postgresql+psycopg2://user:password@host:5432/database."
+            "postgresql+psycopg://user:password@host:5432/database."
         ) from None
+    if url.startswith("sqlite"):
+        _check_sqlite_path(url.partition("://")[2], named)
 
 
 def _check_sqlite_path(rest: str, named: str) -> None:

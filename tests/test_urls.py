@@ -27,10 +27,16 @@ REFUSED = [
     (f"postgresql://me:my {SECRET}@host/db", "has white space; quote it as %20."),
     (f"postgresql+psycopg://me:p@{SECRET}@host/db", "has an @ too much; quote one in a name"),
     (f"oracle+nothing://me:{SECRET}@host/db", ""),
-    (f"postgresql+nothing://me:{SECRET}@host/db", "is not a database URL; write it like postgresql+psycopg2://"),
+    (f"postgresql+nothing://me:{SECRET}@host/db", "is not a database URL; write it like postgresql+psycopg://"),
     (f"postgresql+pg8000://me:{SECRET}@host/db", "needs the Python package 'pg8000', which is not installed"),
-    (f"postgresql+psycopg://me:{SECRET}@host:port/db", "is not a database URL; write it like postgresql+psycopg2://"),
+    (f"postgresql+psycopg://me:{SECRET}@host:port/db", "is not a database URL; write it like postgresql+psycopg://"),
     (f"postgresql:/me:{SECRET}@host/db", ""),
+]  # fmt: skip
+NO_FILE = [
+    ("sqlite://", "names no file for SQLite; write sqlite:///mlflow.db for a relative path"),
+    ("sqlite:///", "names no file for SQLite"),
+    ("sqlite:///:memory:", "names no file for SQLite"),
+    ("sqlite://mlflow.db", "names no file for SQLite"),
 ]  # fmt: skip
 NO_TRACKING = [
     ("mlruns", "MLflow's file store is not supported, and the tracking URI 'mlruns' names one; use sqlite:///"),
@@ -45,10 +51,6 @@ NO_TRACKING = [
     ("http://host:5000/#/experiments/1", "is not one of a server"),
     ("http://host:port", "is not one of a server"),
     ("http://host:70000", "is not one of a server"),
-    ("sqlite://", "names no file for SQLite; write sqlite:///mlflow.db for a relative path"),
-    ("sqlite:///", "names no file for SQLite"),
-    ("sqlite:///:memory:", "names no file for SQLite"),
-    ("sqlite://mlflow.db", "names no file for SQLite"),
 ]  # fmt: skip
 
 
@@ -57,12 +59,12 @@ def test_servers_and_databases_are_taken_for_mlflow(url: str) -> None:
     check_tracking_uri(url)
 
 
-@pytest.mark.parametrize("url", [*TAKEN, "sqlite://"])
+@pytest.mark.parametrize("url", TAKEN)
 def test_databases_are_taken_for_optuna(url: str) -> None:
     check_storage_url(url)
 
 
-@pytest.mark.parametrize(("url", "words"), [*REFUSED, *NO_TRACKING])
+@pytest.mark.parametrize(("url", "words"), [*REFUSED, *NO_FILE, *NO_TRACKING])
 def test_what_mlflow_cannot_use_is_one_sentence_without_the_password(url: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
         check_tracking_uri(url)
@@ -72,7 +74,7 @@ def test_what_mlflow_cannot_use_is_one_sentence_without_the_password(url: str, w
 
 
 @pytest.mark.parametrize(
-    ("url", "words"), [*REFUSED, ("runs.db", "is not a database URL"), ("http://host:5000", "")]
+    ("url", "words"), [*REFUSED, *NO_FILE, ("runs.db", "is not a database URL"), ("http://host:5000", "")]
 )
 def test_what_optuna_cannot_use_is_one_sentence_without_the_password(url: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -85,3 +87,5 @@ def test_what_optuna_cannot_use_is_one_sentence_without_the_password(url: str, w
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="names no file for SQLite"):
         check_tracking_uri(f"sqlite:///{tmp_path}")
+    with pytest.raises(InputError, match="names no file for SQLite"):
+        check_storage_url(f"sqlite:///{tmp_path}")
