@@ -29,13 +29,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="mishstudy",
-    help="Answer, with proof: for which settings does the Mish activation beat its rivals?",
+    help="Answer, with proof: for which settings does the Mish activation beat its rivals?\n\n"
+    "Example: `mishstudy sweep sweeps/quickstart.toml`",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-data_app = typer.Typer(no_args_is_help=True, help="List and fetch data sets.")
+data_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="List and fetch data sets.\n\nExample: `mishstudy data list`",
+)
 app.add_typer(data_app, name="data")
 
 HomeOption = Annotated[
@@ -43,6 +48,10 @@ HomeOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", envvar="MISHSTUDY_DATA", help="Folder with data sets as npz files.")
+]
+DataHomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="MISHSTUDY_HOME", help="Taken by every command; no data set is in it."),
 ]
 SpecArgument = Annotated[Path, typer.Argument(help="The sweep as a TOML file.", metavar="SPEC")]
 NameArgument = Annotated[str, typer.Argument(help="Name of a sweep in the home.")]
@@ -72,9 +81,23 @@ def _leave(message: str, code: int) -> NoReturn:
 
 
 def _home(path: Path) -> "Home":
+    from study.errors import InputError
     from sweeps.home import Home
 
-    return Home(path.expanduser().resolve())
+    home = Home(path.expanduser().resolve())
+    if home.root.exists() and not home.root.is_dir():
+        raise InputError(f"--home names a folder, and {home.root} is a file; name another one.")
+    return home
+
+
+def _out(path: Path | None) -> Path | None:
+    """Refuse what cannot be written before anything is made for it."""
+    from study.errors import InputError
+
+    if path is not None and (not path.name or path.is_dir() or not path.parent.is_dir()):
+        what = "a folder" if path.is_dir() else "in no folder that exists"
+        raise InputError(f"--out names a file, and {str(path)!r} is {what}; name one such as ./report.html.")
+    return path
 
 
 @app.command()
@@ -196,14 +219,18 @@ def status(
     Example: `mishstudy status quickstart`
     """
     from study import ledger
+    from study.errors import InputError
     from sweeps.status import render
 
     where = _home(home)
     if name is None:
-        _print(render(where, where.sweeps()))
+        rows, damages = render(where, where.sweeps())
+        _print(rows)
+        if damages:
+            raise InputError("\n".join(damages))
         return
     record = ledger.read(where.existing(name), curves=False)
-    _print(render(where, [name]))
+    _print(render(where, [name])[0])
     if record.question.design == "paired" and len(record.entries) < record.question.planned_trainings:
         from analysis.sequence import headlines_of
         from analysis.terminal import render_running
@@ -217,7 +244,9 @@ def table(
     name: Annotated[str | None, typer.Argument(help="Name of a sweep in the home.")] = None,
     home: HomeOption = DEFAULT_HOME,
     format: Annotated[str | None, typer.Option(help="md, csv, json, latex or html.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; default: the terminal.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(callback=_out, help="File to write; default: the terminal.")
+    ] = None,
     runs: Annotated[
         Path | None, typer.Option(help="Instead of a sweep: your own runs, .csv or .parquet, a row per run.")
     ] = None,
@@ -310,7 +339,7 @@ def table(
 @app.command()
 def report(
     name: NameArgument,
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    out: Annotated[Path, typer.Option(callback=_out, help="The HTML file to write.")],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write the report of a sweep as one self-contained HTML file.
@@ -372,19 +401,22 @@ def doctor(
 
 
 @data_app.command("list")
-def data_list(data: DataOption = None) -> None:
+def data_list(data: DataOption = None, home: DataHomeOption = DEFAULT_HOME) -> None:
     """List the data sets and where each one was found.
 
     Example: `mishstudy data list --data ~/datasets`
     """
     from sweeps.doctor import render_data
 
+    _home(home)
     _print(render_data(data))
 
 
 @data_app.command("fetch")
 def data_fetch(
-    name: Annotated[str, typer.Argument(help="Name of a data set.")], data: DataOption = None
+    name: Annotated[str, typer.Argument(help="Name of a data set.")],
+    data: DataOption = None,
+    home: DataHomeOption = DEFAULT_HOME,
 ) -> None:
     """Download a data set and check it.
 
@@ -393,6 +425,7 @@ def data_fetch(
     from study import datasets
     from study.errors import InputError
 
+    _home(home)
     if data is None:
         raise InputError(
             "data fetch needs a folder to write to, and none was given; add --data DIR or set MISHSTUDY_DATA."
@@ -589,13 +622,11 @@ def _say(sentence: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
     from study.errors import InputError
+    from study.whole_files import write_whole
 
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise InputError(
             f"--out names a file that can be written, and {path} is not ({error.strerror}); name another one."

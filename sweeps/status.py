@@ -9,21 +9,34 @@ from rich.table import Table
 from rich.text import Text
 
 from study import ledger
+from study.errors import InputError
 from study.training import Status
 from sweeps import cross_check
 from sweeps.home import Home
 
 
-def render(home: Home, names: list[str]) -> RenderableType:
-    """Return a table with a row per sweep, as something that Rich prints."""
+def render(home: Home, names: list[str]) -> tuple[RenderableType, list[str]]:
+    """Return a table with a row per sweep that can be read, and a sentence for each that can not.
+
+    Returns
+    -------
+    table : RenderableType
+        Something that Rich prints.
+    damages : list of str
+        What is wrong with the ledgers that have no row.
+    """
     if not names:
-        return Text(f"The home {home.root} holds no sweep yet; run `mishstudy sweep SPEC`.")
+        return Text(f"The home {home.root} holds no sweep yet; run `mishstudy sweep SPEC`."), []
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("sweep", "trainings", "failed", "state", "last result (UTC)", "training time"):
         table.add_column(heading)
+    damages: list[str] = []
     for name in names:
-        table.add_row(*(Text(cell) for cell in _row(home, name)))
-    return table
+        try:
+            table.add_row(*(Text(cell) for cell in _row(home, name)))
+        except InputError as error:
+            damages.append(str(error))
+    return table, damages
 
 
 def _row(home: Home, name: str) -> tuple[str, ...]:

@@ -5,13 +5,11 @@ import os
 import re
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 from small_specs import edited
 from sweep_runs import run
 
 from study import ledger
-from study.errors import InputError
 from study.ledger import Entry, Ledger
 from study.training import Status, TrainingResult
 from sweeps import cross_check, design
@@ -57,7 +55,7 @@ def record(
 
 def cells(home: Home, *names: str) -> dict[str, list[str]]:
     file = io.StringIO()
-    Console(file=file, width=200).print(render(home, list(names) or home.sweeps()))
+    Console(file=file, width=200).print(render(home, list(names) or home.sweeps())[0])
     rows = [re.split(r"\s{2,}", line.strip()) for line in file.getvalue().splitlines()]
     return {row[0]: row[1:] for row in rows if len(row) == 6}
 
@@ -120,17 +118,22 @@ def test_the_overall_rows_are_provisional_with_their_confidence_sequence(tmp_pat
 
 def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
     file = io.StringIO()
-    Console(file=file, width=500).print(render(Home(tmp_path), []))
+    Console(file=file, width=500).print(render(Home(tmp_path), [])[0])
     assert file.getvalue().strip() == (f"The home {tmp_path} holds no sweep yet; run `mishstudy sweep SPEC`.")
 
 
-def test_a_damaged_ledger_is_named(tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_named_and_hides_no_other(tmp_path: Path) -> None:
     home = Home(tmp_path)
     record(home, "hurt", [Status.OK] * 3)
+    record(home, "sound", [Status.OK] * 18)
     path = home.ledger("hurt")
     path.write_bytes(path.read_bytes().replace(b'"epochs":15', b'"epochs":16', 1))
-    with pytest.raises(InputError, match=r"hurt/ledger\.jsonl, line 4 is damaged"):
-        render(home, ["hurt"])
+    done = run("status", "--home", tmp_path, code=2)
+    assert re.search(r"sound +18/18 +0 +complete", done.stdout)
+    assert "hurt" not in done.stdout
+    assert done.stderr.startswith(f"mishstudy: {path}, line 4 is damaged (its checksum does not match); ")
+    assert len(done.stderr.splitlines()) == 1
+    assert run("status", "hurt", "--home", tmp_path, code=2).stderr == done.stderr
 
 
 def test_the_command_shows_one_or_all_and_fits_a_narrow_terminal(tmp_path: Path) -> None:
