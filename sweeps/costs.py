@@ -6,14 +6,17 @@ timings the assumptions themselves are used, and printed.
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from study import ledger
 from study.architectures import ARCHITECTURES
 from study.datasets import DATASETS
+from study.errors import InputError
+from study.ledger import Entry
 from study.packing import Group, Pack, groups
 from study.programs import Program
 from study.training import Status, Training
@@ -89,6 +92,10 @@ SPEEDS = {
     ),
 }
 """Measured on 2 cores of a cloud machine with `python benchmarks/step_costs.py`; see docs/performance.md."""
+
+
+_FEWEST_TIMINGS = 10
+"""Fewer trainings than these say too little of a machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,24 +191,37 @@ def _wall_clock(engine: str, left: Sequence[Group | Pack], home: Home, workers: 
 def _calibration(engine: str, home: Home) -> tuple[float, float, str]:
     """Return actual over assumed time in this home, of a training and of a build, and a sentence about it."""
     speed = SPEEDS[engine]
-    records = [ledger.read(home.ledger(name), curves=False) for name in home.sweeps()]
-    done = [
-        entry
-        for record in records
-        if {fingerprint["engine"] for fingerprint in record.fingerprints} == {engine}
-        for entry in record.entries
-        if entry.result.status is Status.OK
-    ]
-    if len(done) < 10:
-        return 1.0, 1.0, f"No timings in this home yet, so times are assumed: {speed.words}."
+    timed, damaged = _timings(home)
+    done = timed[engine]
+    beside = f" The timings in {' and '.join(map(str, damaged))} cannot be read." if damaged else ""
+    if len(done) < _FEWEST_TIMINGS:
+        found = f"{len(done)} of the {_FEWEST_TIMINGS} timings of the engine {engine} that are needed"
+        has = f"This home has {found}" if any(timed.values()) else "No timings in this home yet"
+        return 1.0, 1.0, f"{has}, so times are assumed: {speed.words}.{beside}"
     trained = median(entry.result.seconds / speed.training(entry.training) for entry in done)
     builds = [each for each in done if each.result.build_seconds > 0]
     built = [each.result.build_seconds / speed.program(each.training) for each in builds]
     return (
         trained,
         median(built or [1.0]),
-        f"Times are scaled by {len(done)} trainings of the engine {engine} in this home.",
+        f"Times are scaled by {len(done)} trainings of the engine {engine} in this home.{beside}",
     )
+
+
+def _timings(home: Home) -> tuple[dict[str, list[Entry]], list[Path]]:
+    """Return the timed trainings of a home by their engine, and the ledgers that cannot be read."""
+    timed = defaultdict[str, list[Entry]](list)
+    damaged: list[Path] = []
+    for name in home.sweeps():
+        try:
+            record = ledger.read(home.ledger(name), curves=False)
+        except InputError:
+            damaged.append(home.ledger(name))
+            continue
+        engines = {fingerprint["engine"] for fingerprint in record.fingerprints}
+        if len(engines) == 1:
+            timed[engines.pop()] += [each for each in record.entries if each.result.status is Status.OK]
+    return timed, damaged
 
 
 def steps(training: Training) -> int:

@@ -61,7 +61,8 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
     if spec.design == "tuned":
         known = {item.training.digest for item in planned[: len(known)]}
     checked = record.checks if record else ()
-    workers = count_for(device_kind(), spec.threads)
+    # A search trains one after another.
+    workers = 1 if spec.design == "tuned" else count_for(device_kind(), spec.threads)
     cost = cost_of([item.training for item in planned], known, home, engine, workers, checked)
     return Plan(
         name=spec.name,

@@ -108,7 +108,21 @@ def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
     plan = planned(spec, tmp_path)
     assert plan.cost.training_seconds == pytest.approx(2 * build + 3 * train)
     assert plan.cost.basis == "Times are scaled by 12 trainings of the engine fit in this home."
-    assert "assumed" in planned(spec, tmp_path, "population").cost.basis
+    assert planned(spec, tmp_path, "population").cost.basis == (
+        "This home has 0 of the 10 timings of the engine population that are needed, so times are assumed: "
+        f"{SPEEDS['population'].words}."
+    )
+
+
+def test_a_damaged_ledger_of_another_sweep_is_told_and_gives_no_timings(tmp_path: Path) -> None:
+    spec = parse(PAIRED, "s.toml")
+    record(tmp_path, parse(edited({"name": "other"}), "o.toml"), [])
+    path = Home(tmp_path).ledger("other")
+    path.write_bytes(b"0" + path.read_bytes()[1:])
+    assert planned(spec, tmp_path).cost.basis == (
+        f"No timings in this home yet, so times are assumed: {SPEEDS['fit'].words}. "
+        f"The timings in {path} cannot be read."
+    )
 
 
 def refusal(command: str, spec: Path, home: Path) -> str:
@@ -166,6 +180,7 @@ def test_tuned_counts_trials_and_promises_no_rows(tmp_path: Path) -> None:
     assert (plan.trainings, plan.activations) == (15, 3)
     assert plan.engine == "fit (a tuned sweep trains one after another)"
     assert 0 < plan.cost.programs <= 15
+    assert plan.cost.workers == 1
     some = planned_trainings(parse(edited({**TUNED, "seed": 5}), "s.toml"))[:4]
     record(tmp_path, spec, [trained(item) for item in some])
     assert planned(spec, tmp_path, "auto").recorded == 4
