@@ -20,6 +20,7 @@ GROWTH = 1.25
 """A look is taken after 20 configurations and whenever there are a quarter more."""
 SMALLEST_PILOT = 6
 """A standard deviation from fewer configurations says next to nothing."""
+_GOOD_PILOT = 15
 
 Enough = Callable[[Record], bool]
 """All trainings of the first configurations to whether these decide the question."""
@@ -89,10 +90,16 @@ def pilot(question: Question, configurations: int) -> Looks:
         If the design is not `paired`, or the number is out of range.
     """
     _need_paired(question, "--pilot")
-    if not SMALLEST_PILOT <= configurations <= question.planned_configurations:
+    planned = question.planned_configurations
+    if planned < SMALLEST_PILOT:
         raise InputError(
-            f"--pilot takes from {SMALLEST_PILOT} to the {question.planned_configurations} configurations of "
-            f"the spec, and {configurations} was given; 15 are a good start."
+            f"--pilot takes at least {SMALLEST_PILOT} configurations, and the spec has {planned}; "
+            "leave the option out, or raise configurations."
+        )
+    if not SMALLEST_PILOT <= configurations <= planned:
+        raise InputError(
+            f"--pilot takes from {SMALLEST_PILOT} to the {planned} configurations of the spec, and "
+            f"{configurations} was given; {min(_GOOD_PILOT, planned)} are a good start."
         )
     return Looks(at=(configurations,), pilot=True)
 

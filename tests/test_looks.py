@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sweep_runs import Sweep, run, start, timeless, wait_until, write_spec
 
 from analysis.sequence import decided
 from study import ledger
+from study.errors import InputError
 from study.ledger import Entry, Record
 from study.training import TrainingResult
 from sweeps import design
@@ -63,6 +65,26 @@ def test_a_pilot_is_the_first_configurations_with_all_their_seeds() -> None:
     assert {item.configuration.index for item in wanted} == set(range(8))
     assert PLANNED[len(wanted)].configuration.index == 8
     assert looks.due(ABOUT, PLANNED, by_digest(entries_of(SPEC)[: len(wanted)])) == (8, [])
+
+
+@pytest.mark.parametrize(
+    ("planned", "asked", "words"),
+    [
+        (40, 5, "from 6 to the 40 configurations of the spec, and 5 was given; 15 are a good start."),
+        (10, 0, "from 6 to the 10 configurations of the spec, and 0 was given; 10 are a good start."),
+        (10, 11, "from 6 to the 10 configurations of the spec, and 11 was given; 10 are a good start."),
+        (
+            4,
+            4,
+            "at least 6 configurations, and the spec has 4; leave the option out, or raise configurations.",
+        ),
+    ],
+)
+def test_a_pilot_has_its_bounds(planned: int, asked: int, words: str) -> None:
+    question = replace(ABOUT.question, planned_configurations=planned)
+    with pytest.raises(InputError) as refused:
+        pilot(question, asked)
+    assert str(refused.value) == f"--pilot takes {words}"
 
 
 def test_looks_are_taken_at_20_and_whenever_there_are_a_quarter_more() -> None:
