@@ -24,6 +24,9 @@ Mistakes = Iterator[InitErrorDetails]
 OFAT_REPLICATES = 10
 """Fewest replicates of the design `ofat`: there the replicates of a level are the units of evidence."""
 
+MOST_TRAININGS = 2_000_000
+"""Most trainings of a sweep, whose design and ledger are held in memory as a whole."""
+
 _ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -34,7 +37,7 @@ def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
     """
     alone = [*_question(spec), *_design(spec), *_names(spec)]
     alone += [*_factors(spec), *_fixed(spec)]
-    return alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_grid(spec)]
+    return alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_size(spec), *_grid(spec)]
 
 
 def _question(spec: "SweepSpec") -> Mistakes:
@@ -263,6 +266,24 @@ def _baseline(spec: "SweepSpec") -> Mistakes:
         ):
             rule = f"that is not a level of the factor; choose one of {shown(levels[name])}."
             yield wrong_value(("baseline", name), level, rule)
+
+
+def _size(spec: "SweepSpec") -> Mistakes:
+    """Check the number of trainings, which no key has by itself."""
+    path, value = ("replicates",), spec.replicates
+    if spec.tuning is not None:
+        path, value = ("tuning", "trials"), spec.tuning.trials
+        blocks = spec.tuning.trials
+    elif spec.design == "ofat":
+        blocks = spec.replicates * (1 + sum(len(factor.levels or ()) - 1 for factor in spec.factor_list))
+    else:
+        blocks = spec.configurations * (spec.replicates + spec.replicated_share)
+        if spec.configurations >= spec.replicates:
+            path, value = ("configurations",), spec.configurations
+    trainings = round(blocks * len(spec.activations))
+    if trainings > MOST_TRAININGS:
+        rule = f"that makes {trainings:,} trainings, and a sweep has at most {MOST_TRAININGS:,}; lower it."
+        yield wrong_value(path, value, rule)
 
 
 def _grid(spec: "SweepSpec") -> Mistakes:

@@ -158,6 +158,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"factors.augmentation": {"role": "nuisance", "levels": ["none", "shift_flip"]}}, 's.toml: factors.augmentation.levels holds "shift_flip", but a mirrored image of digits may mean something else; write "shift" or "none".'),
     ({**TUNED, "replicates": 3}, "s.toml: replicates is 3, but the design tuned has no replicates; remove it."),
     # designs
+    ({"configurations": 100_000, "replicates": 10_000}, "s.toml: configurations is 100000, but that makes 3,000,060,000 trainings, and a sweep has at most 2,000,000; lower it."),
+    ({"configurations": 100, "replicates": 10_000}, "s.toml: replicates is 10000, but that makes 3,000,060 trainings, and a sweep has at most 2,000,000; lower it."),
+    ({**OFAT, "replicates": 10_000, "factors.optimizer.levels": ["sgd", "adam", "nadam"], "factors.depth.levels": list(range(3, 100))}, "s.toml: replicates is 10000, but that makes 2,970,000 trainings, and a sweep has at most 2,000,000; lower it."),
+    ({**TUNED, "tuning": {"trials": 100_000}, "activations": [f"beta_mish({n})" for n in range(2, 23)]}, "s.toml: tuning.trials is 100000, but that makes 2,200,000 trainings, and a sweep has at most 2,000,000; lower it."),
     ({"factors.learning_rate": GONE, "configurations": 5}, "s.toml: configurations is 5, but the levels of the factors make only 4 different configurations; lower it, or add levels."),
     ({"factors.learning_rate": GONE, "factors.depth": {"role": "condition", "low": 2, "high": 8, "step": 3}}, "s.toml: configurations is 40, but the levels of the factors make only 6 different configurations; lower it, or add levels."),
     ({"baseline": {"depth": 3}}, "s.toml: baseline belongs to the design ofat, and the design is paired; remove it."),
