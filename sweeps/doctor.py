@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rich import box
@@ -22,6 +23,9 @@ from sweeps.executors import ENGINES, ChildExecutor
 from sweeps.home import Home
 from sweeps.spec import parse
 
+_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "mlflow", "optuna")
+"""What is looked up beside the packages of the engines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -35,11 +39,14 @@ class Finding:
         Whether it is as it should be; a data set that is not there is fine.
     words : str
         What was found, and what to do where it is not fine.
+    usable : bool
+        False for a data set that is not there under its name.
     """
 
     subject: str
     fine: bool
     words: str
+    usable: bool = True
 
 
 def examine(home: Home, data: Path | None, *, gpu: bool) -> list[Finding]:
@@ -54,17 +61,18 @@ def examine(home: Home, data: Path | None, *, gpu: bool) -> list[Finding]:
     gpu : bool
         Whether one block must train on a GPU with each engine.
     """
-    return [*_software(), *_machine(home), *_engines(gpu=gpu), *_data(data)]
+    return [*_software(), *_machine(home), *_engines(gpu=gpu), *data_findings(data)]
 
 
 def _software() -> Iterator[Finding]:
     supported = (3, 11) <= sys.version_info < (3, 14)
     yield Finding("Python", supported, f"{platform.python_version()} (needed: 3.11 to 3.13)")
     wanted = ["mishstudy", "keras", *(name for names in environment.PACKAGES.values() for name in names)]
-    versions = environment.versions(*ENGINES)
-    for package in [*wanted, "numpy", "scipy"]:
-        version = versions.get(package)
-        yield Finding(package, version is not None, version or "not installed; run `make setup`")
+    for package in [*wanted, *_PACKAGES]:
+        try:
+            yield Finding(package, True, version(package))
+        except PackageNotFoundError:
+            yield Finding(package, False, "not installed; run `make setup`")
     spec = importlib.util.find_spec("sweeps")
     ours = Path(__file__).parent
     found = Path(spec.origin).parent if spec and spec.origin else None
@@ -135,12 +143,15 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
             yield Finding(f"engine {engine} on a GPU", fine, words)
 
 
-def _data(folder: Path | None) -> Iterator[Finding]:
+def data_findings(folder: Path | None) -> Iterator[Finding]:
+    """Yield one finding for each data set."""
     found = [datasets.verify(name, folder) for name in datasets.DATASETS]
     # One file may be sound under one of two names: the repaired copy of CIFAR-10.
     sound = {one.path for one in found if one.checksum != "different"}
     for one in found:
-        yield Finding(f"data set {one.name}", one.checksum != "different" or one.path in sound, one.sentence)
+        usable = one.checksum not in ("different", "unknown")
+        fine = one.checksum != "different" or one.path in sound
+        yield Finding(f"data set {one.name}", fine, one.sentence, usable=usable)
 
 
 def render(findings: list[Finding]) -> RenderableType:
@@ -149,7 +160,9 @@ def render(findings: list[Finding]) -> RenderableType:
     for heading in ("", "checked", "found"):
         table.add_column(heading, overflow="fold")
     for finding in findings:
-        mark = Text("ok", style="green") if finding.fine else Text("!!", style="bold red")
+        mark = Text("!!", style="bold red")
+        if finding.fine:
+            mark = Text("ok", style="green") if finding.usable else Text("-", style="dim")
         table.add_row(mark, Text(finding.subject), Text(finding.words))
     return table
 

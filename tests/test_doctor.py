@@ -17,7 +17,7 @@ def rows(text: str) -> dict[str, tuple[str, str]]:
     subject = ""
     for line in text.splitlines():
         mark, rest = line[1:5].strip(), line[6:]
-        if mark in ("ok", "!!"):
+        if mark in ("ok", "!!", "-"):
             subject, _, words = rest.strip().partition("  ")
             found[subject] = (mark, words.strip())
         elif subject and rest.strip():
@@ -27,8 +27,13 @@ def rows(text: str) -> dict[str, tuple[str, str]]:
 
 def test_a_sound_installation_passes(data_folder: Path, tmp_path: Path) -> None:
     found = rows(run("doctor", "--home", tmp_path / "new", "--data", data_folder, COLUMNS="300").stdout)
-    assert {mark for mark, _ in found.values()} == {"ok"}
-    for package in ("mishstudy", "keras", "tensorflow", "jax", "numpy", "scipy"):
+    usable = {subject for subject, (mark, _) in found.items() if mark == "ok"}
+    assert {mark for mark, _ in found.values()} <= {"ok", "-"}
+    assert found.keys() - usable <= {"data set cifar10", "data set cifar10-repaired"}
+    for package in (
+        *("mishstudy", "keras", "tensorflow", "jax", "jaxlib", "numpy", "scipy"),
+        *("pandas", "scikit-learn", "statsmodels", "mlflow", "optuna"),
+    ):
         assert found[package][1][0].isdigit()
     assert "cores" in found["processor"][1]
     assert found["home"][1] == f"{tmp_path / 'new'} can be written"
@@ -54,7 +59,17 @@ def test_what_is_wrong_is_flagged_and_the_exit_code_is_1(tmp_path: Path) -> None
     assert "this jax is broken" in found["engine population"][1]
     assert "/dev/null/runs can not be written (Not a directory); name another with --home" in found["home"][1]
     assert "mnist.npz" in found["data set mnist"][1]
+    assert found["data set fashion_mnist"][0] == "-"
     assert "not found; get it with 'mishstudy data fetch fashion_mnist'" in found["data set fashion_mnist"][1]
+
+
+def test_the_other_copy_of_cifar10_is_no_fault_and_not_ok_under_this_name(data_folder: Path) -> None:
+    if not (data_folder / "cifar10.npz").exists():
+        pytest.skip("needs cifar10.npz in the folder MISHSTUDY_DATA")
+    found = {finding.subject: finding for finding in doctor.data_findings(data_folder)}
+    both = [found["data set cifar10"], found["data set cifar10-repaired"]]
+    assert [each.fine for each in both] == [True, True]
+    assert sorted(each.usable for each in both) == [False, True]
 
 
 @pytest.mark.skipif(device_kind() == "gpu", reason="this machine has a GPU")
