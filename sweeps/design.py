@@ -9,17 +9,19 @@ that maps to a configuration drawn before is passed over.
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.errors import InputError
 from study.question import Factor
 from study.training import Configuration, Level, Training
-from sweeps.spec import SweepSpec
 
-_MOST_DOUBLINGS = 20
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
+
+MOST_DOUBLINGS = 20
 """The sequence is drawn in powers of two, up to 2^20 rows, in search of distinct configurations."""
 
 
@@ -31,13 +33,13 @@ class PlannedTraining:
     configuration: Configuration
 
 
-def configurations(spec: SweepSpec) -> list[Configuration]:
+def configurations(spec: "SweepSpec") -> list[Configuration]:
     """Return the configurations of a `paired` or `ofat` spec, in the order of the design."""
     rows = _paired(spec) if spec.design == "paired" else _ofat(spec)
     return [Configuration(index=index, levels=levels) for index, levels in enumerate(rows)]
 
 
-def replicates(spec: SweepSpec, configuration: Configuration) -> int:
+def replicates(spec: "SweepSpec", configuration: Configuration) -> int:
     """Return how many seeds a configuration gets.
 
     `replicated_share` of the configurations, picked by their digest, get one more.
@@ -47,7 +49,7 @@ def replicates(spec: SweepSpec, configuration: Configuration) -> int:
     return spec.replicates + int(extra and spec.design == "paired")
 
 
-def trainings(spec: SweepSpec) -> list[PlannedTraining]:
+def trainings(spec: "SweepSpec") -> list[PlannedTraining]:
     """Return every training of a `paired` or `ofat` spec: configuration x replicate x activation."""
     return [
         PlannedTraining(
@@ -90,28 +92,44 @@ def sobol(dimensions: int, seed: int, doublings: int) -> np.ndarray:
     return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random_base2(doublings)
 
 
-def _paired(spec: SweepSpec) -> list[dict[str, Level]]:
-    factors = spec.factor_list
-    doublings = max(0, math.ceil(math.log2(spec.configurations)))
-    while True:
-        distinct: dict[tuple[Level, ...], None] = {}
-        for row in sobol(len(factors), spec.seed, doublings):
-            levels = tuple(level_at(factor, float(u)) for factor, u in zip(factors, row, strict=True))
-            distinct.setdefault(levels)
-            if len(distinct) == spec.configurations:
-                return [
-                    dict(zip((factor.name for factor in factors), levels, strict=True)) for levels in distinct
-                ]
-        doublings += 1
-        if doublings > _MOST_DOUBLINGS:
-            raise InputError(
-                f"the factors must have room for {spec.configurations} different configurations and have"
-                f" {len(distinct)} in 2^{_MOST_DOUBLINGS} rows, as ranges are rounded to four digits; "
-                "widen a range, or lower 'configurations'."
+def distinct_rows(factors: Sequence[Factor], seed: int, wanted: int) -> list[tuple[Level, ...]]:
+    """Return the first `wanted` different rows of a `paired` design, or as many as there are in 2^20 rows."""
+    distinct: dict[tuple[Level, ...], None] = {}
+    seen = 0
+    for doublings in range(max(0, math.ceil(math.log2(wanted))), MOST_DOUBLINGS + 1):
+        for row in sobol(len(factors), seed, doublings)[seen:]:
+            distinct.setdefault(
+                tuple(level_at(factor, float(u)) for factor, u in zip(factors, row, strict=True))
             )
+            if len(distinct) == wanted:
+                return list(distinct)
+        seen = 2**doublings
+    return list(distinct)
 
 
-def _ofat(spec: SweepSpec) -> Iterator[dict[str, Level]]:
+def has_room(factors: Sequence[Factor], wanted: int) -> bool:
+    """Return whether so many different rows are there for certain, without drawing them.
+
+    That is so with eight times as many cells of about equal chance. The levels of a range, which their
+    rounding makes fewer, are counted at 1024 places.
+    """
+    places = [place / 1024 for place in range(1024)]
+    cells = 1
+    for factor in factors:
+        cells *= len(factor.levels or {level_at(factor, u) for u in places})
+        if cells >= 8 * wanted:
+            return True
+    return False
+
+
+def _paired(spec: "SweepSpec") -> list[dict[str, Level]]:
+    factors = spec.factor_list
+    rows = distinct_rows(factors, spec.seed, spec.configurations)
+    assert len(rows) == spec.configurations  # a rule of the spec
+    return [dict(zip((factor.name for factor in factors), levels, strict=True)) for levels in rows]
+
+
+def _ofat(spec: "SweepSpec") -> Iterator[dict[str, Level]]:
     baseline = dict(spec.baseline)
     yield baseline
     for factor in spec.factor_list:

@@ -12,6 +12,7 @@ from study.datacards import DATASETS
 from study.question import Factor
 from study.references import is_reference
 from study.training import Level
+from sweeps import design
 from sweeps.home import OWN_NAMES
 from sweeps.settings import TAKEN_NAMES, Setting, own_setting, settings_of
 from sweeps.spec_errors import Path, broken_rule, nearest, shown, wrong_value
@@ -37,7 +38,8 @@ def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
     """
     alone = [*_question(spec), *_design(spec), *_names(spec)]
     alone += [*_factors(spec), *_fixed(spec)]
-    return alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_size(spec), *_grid(spec)]
+    joined = alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_size(spec), *_grid(spec)]
+    return joined or [*_room(spec)]
 
 
 def _question(spec: "SweepSpec") -> Mistakes:
@@ -293,6 +295,19 @@ def _grid(spec: "SweepSpec") -> Mistakes:
     if spec.configurations > distinct:
         rule = f"the levels of the factors make only {distinct} different configurations"
         yield wrong_value(("configurations",), spec.configurations, f"{rule}; lower it, or add levels.")
+
+
+def _room(spec: "SweepSpec") -> Mistakes:
+    """Check what drawing alone tells, which takes seconds where there are too few configurations."""
+    if spec.design != "paired" or design.has_room(spec.factor_list, spec.configurations):
+        return
+    found = len(design.distinct_rows(spec.factor_list, spec.seed, spec.configurations))
+    if found < spec.configurations:
+        rule = (
+            f"the ranges of the factors, rounded to four digits, make only {found} different configurations "
+            f"in 2^{design.MOST_DOUBLINGS} draws; lower it, or widen a range."
+        )
+        yield wrong_value(("configurations",), spec.configurations, rule)
 
 
 def _level_count(factor: Factor) -> float:

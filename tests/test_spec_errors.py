@@ -162,6 +162,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"configurations": 100, "replicates": 10_000}, "s.toml: replicates is 10000, but that makes 3,000,060 trainings, and a sweep has at most 2,000,000; lower it."),
     ({**OFAT, "replicates": 10_000, "factors.optimizer.levels": ["sgd", "adam", "nadam"], "factors.depth.levels": list(range(3, 100))}, "s.toml: replicates is 10000, but that makes 2,970,000 trainings, and a sweep has at most 2,000,000; lower it."),
     ({**TUNED, "tuning": {"trials": 100_000}, "activations": [f"beta_mish({n})" for n in range(2, 23)]}, "s.toml: tuning.trials is 100000, but that makes 2,200,000 trainings, and a sweep has at most 2,000,000; lower it."),
+    ({"configurations": 41, "factors.learning_rate": {"role": "nuisance", "low": 1.0, "high": 1.009, "relative": True}}, "s.toml: configurations is 41, but the ranges of the factors, rounded to four digits, make only 40 different configurations in 2^20 draws; lower it, or widen a range."),
     ({"factors.learning_rate": GONE, "configurations": 5}, "s.toml: configurations is 5, but the levels of the factors make only 4 different configurations; lower it, or add levels."),
     ({"factors.learning_rate": GONE, "factors.depth": {"role": "condition", "low": 2, "high": 8, "step": 3}}, "s.toml: configurations is 40, but the levels of the factors make only 6 different configurations; lower it, or add levels."),
     ({"baseline": {"depth": 3}}, "s.toml: baseline belongs to the design ofat, and the design is paired; remove it."),
