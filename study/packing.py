@@ -169,4 +169,4 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
         size = (sizes or {}).get(whole.shape)
         found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
     known = {training: training for training in trainings}  # these have computed their digests
-    return [replace(pack, members=tuple(known[member] for member in pack.members)) for pack in found]
+    return [replace(pack, members=tuple(known.get(each, each) for each in pack.members)) for pack in found]

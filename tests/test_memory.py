@@ -160,6 +160,7 @@ def bent(x):
 """An activation whose module leaves the training process 500 MiB to grow by, a real limit."""
 
 
+@pytest.mark.slow
 def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     spec, path = tmp_path / "wide.toml", tmp_path / "home/wide/ledger.jsonl"

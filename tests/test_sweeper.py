@@ -263,7 +263,8 @@ def test_a_training_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
 
 
-@pytest.mark.parametrize("sampler", [pytest.param("random", marks=pytest.mark.slow), "tpe"])
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_tuned_gives_each_activation_the_same_budget_and_resumes(tmp_path: Path, sampler: str) -> None:
     text = TUNED + f'[tuning]\ntrials = 3\nsampler = "{sampler}"\n'
     sweep = Sweep(write_spec(tmp_path, text=text), tmp_path / "home")

@@ -96,7 +96,8 @@ def test_a_gpu_is_one_processs_and_a_core_each_is_the_most() -> None:
     assert 1 <= count_for("cpu", 1) <= (os.cpu_count() or 1)
 
 
-@pytest.mark.parametrize("engine", ["population", pytest.param("fit", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["population", "fit"])
 def test_a_sweep_with_two_writes_the_ledger_of_one(engine: str, tmp_path: Path) -> None:
     ledgers = []
     for count in (1, 2):
