@@ -1,7 +1,8 @@
 """The spec as a JSON Schema, so that editors can complete and check it while it is written.
 
 `python -m sweeps.spec_schema` writes `spec.schema.json` anew. The schema knows names, types and
-bounds; the rules that join several keys are checked by `sweeps.spec` alone.
+bounds; the parameter of an activation, a user's own functions and the rules that join several keys are
+checked elsewhere.
 """
 
 import json
@@ -33,8 +34,10 @@ def schema() -> dict[str, Any]:
     for table in (outermost, *tables.values()):
         table["description"] = table["description"].partition("\n")[0]
     reference = {"type": "string", "pattern": ":"}
-    keys["focus"] |= _named(ACTIVATIONS, {"type": "string"})
-    keys["activations"]["items"] = _named(ACTIVATIONS, {"type": "string"})
+    written = rf"^\s*({'|'.join(ACTIVATIONS)})\s*(\([^()]*\))?\s*$|:"
+    activation = _named(ACTIVATIONS, {"type": "string", "pattern": written, "maxLength": 200})
+    keys["focus"] |= activation
+    keys["activations"]["items"] = activation
     keys["dataset"] |= _named(DATASETS, reference)
     keys["architecture"] |= _named(ARCHITECTURES, reference)
 

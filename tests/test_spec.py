@@ -325,6 +325,7 @@ def test_the_schema_accepts_right_specs_and_sees_wrong_ones() -> None:
     right += [
         edited({"factors.learning_rate": GONE, "fixed.learning_rate": {"relative": True, "value": 0.5}})
     ]
+    right.append(edited({"focus": " beta_mish ( 2 ) ", "activations": ["my.own:wavy", "leaky_relu"]}))
     for text in right:
         validator.validate(tomllib.loads(text))
     wrong: list[tuple[dict[str, Any], str]] = [
@@ -332,6 +333,9 @@ def test_the_schema_accepts_right_specs_and_sees_wrong_ones() -> None:
         ({"delta": GONE}, "$"),
         ({"epochs": 0}, "$.epochs"),
         ({"dataset": "digit"}, "$.dataset"),
+        ({"focus": "misch"}, "$.focus"),
+        ({"activations": ["relu", "beta_misch(1.5)"]}, "$.activations[1]"),
+        ({"activations": ["relu", "beta_mish(1.5"]}, "$.activations[1]"),
         ({"factors.depth.levels": [3, 8.5]}, "$.factors.depth.levels[1]"),
         ({"factors.optimizer.levels": ["sgd", "adamm"]}, "$.factors.optimizer.levels[1]"),
         ({"fixed.dropout": 1.0}, "$.fixed.dropout"),
