@@ -6,7 +6,7 @@ checked elsewhere.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **outermost}
 
 
-def _named(names: Iterable[str], otherwise: dict[str, str]) -> dict[str, Any]:
+def _named(names: Iterable[str], otherwise: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema that completes known names and leaves room for others."""
     return {"anyOf": [{"enum": list(names)}, otherwise]}
 

@@ -266,9 +266,7 @@ def test_two_lines_that_became_one_are_the_worse_of_them(tmp_path: Path, trainin
 def test_a_deleted_header_is_named(tmp_path: Path, training: Training) -> None:
     path = whole_ledger(tmp_path / "ledger.jsonl", training)
     path.write_bytes(b"".join(lines_of(path)[1:]))
-    with pytest.raises(
-        InputError, match=r"ledger\.jsonl, line 1 must be the header .* holds a question; "
-    ):
+    with pytest.raises(InputError, match=r"ledger\.jsonl, line 1 must be the header .* holds a question; "):
         ledger.read(path)
 
 
@@ -297,7 +295,7 @@ def test_a_configuration_that_was_deleted_is_mended_as_the_message_says(
         ledger.read(path)
     assert str(refused.value) == (
         f"{path}, line 3 holds a training of configuration 0, whose own line is missing; restore the file "
-        'from a copy, or delete that line and every training of its configuration (lines with '
+        "from a copy, or delete that line and every training of its configuration (lines with "
         '"kind":"training" and "index":0), which will be done again.'
     )
     told = [line for line in lines[3:] if not (b'"kind":"training"' in line and b'"index":0' in line)]
