@@ -121,22 +121,22 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
     found.append(_failures(table))
     if table.dropped:
         found.append(
-            f"Up to {table.dropped} blocks per rival have no usable pair: one side is missing or was stopped "
+            f"Up to {quantity_text(table.dropped, 'blocks')} per rival without a usable pair: one side is missing or was stopped "
             "by a fault of the machine."
         )
     if table.adaptive_excluded:
         found.append(
-            f"{table.adaptive_excluded} trainings of an adaptive search are left out: their settings were "
-            "chosen after seeing results."
+            f"Left out: {quantity_text(table.adaptive_excluded, 'trainings')} of an adaptive search, whose "
+            "settings were chosen after seeing results."
         )
     if ignorant:
         found.append(
-            f"In {ignorant} comparisons more than {UNINFORMATIVE_LIMIT * 100:.0f} % of the pairs say "
+            f"In {quantity_text(ignorant, 'comparisons')} more than {UNINFORMATIVE_LIMIT * 100:.0f} % of the pairs say "
             "nothing, because both sides failed or stayed at chance; these are never called a tie."
         )
     if fragile:
         found.append(
-            f"Fragile: {fragile} verdicts change at 0.6 or 2 times the cap, or when only better, equal and "
+            f"Fragile: {quantity_text(fragile, 'verdicts')} would be another at 0.6 or 2 times the cap, or when only better, equal and "
             "worse are counted; the evidence table says which."
         )
     for start, values in (

@@ -5,6 +5,7 @@ is; what is not settled is listed as such.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,9 @@ from study.question import Question, Structure
 EVERYWHERE = "every configuration"
 NONE_SHOWN = "none shown"
 EVERY_LEVEL = "every tested level"
+
+_PLURAL = re.compile(r"(?<=[a-z]{2}[a-hj-rtv-z])s$")
+"""The s of a plural, and not that of loss, status, basis or ms."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,8 +126,11 @@ def interval_text(comparison: _Estimate, delta: float) -> str:
 
 
 def quantity_text(value: float, unit: str) -> str:
-    """Return an amount of a unit that is given in the plural, such as `1 point` or `0.5 points`."""
-    return f"{number_text(value)} {unit.removesuffix('s') if value == 1 else unit}"
+    """Return an amount of a unit that is given in the plural, such as `1 point` or `0.5 points`.
+
+    A unit that does not look like a plural, such as `loss` or `ms`, stays as it is.
+    """
+    return f"{number_text(value)} {_PLURAL.sub('', unit) if value == 1 else unit}"
 
 
 def joined(names: Sequence[str], last: str = "and") -> str:
@@ -149,7 +156,7 @@ def remarks(comparison: Comparison, design: Structure) -> tuple[str, ...]:
     if changed:
         found.append(f"verdict changes {joined(changed)}")
     if comparison.dropped:
-        found.append(f"{comparison.dropped} blocks without a pair")
+        found.append(f"{quantity_text(comparison.dropped, 'blocks')} without a pair")
     return tuple(found)
 
 
