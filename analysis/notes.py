@@ -121,8 +121,8 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
     found.append(_failures(table))
     if table.dropped:
         found.append(
-            f"Up to {quantity_text(table.dropped, 'blocks')} per rival without a usable pair: one side is missing or was stopped "
-            "by a fault of the machine."
+            f"Without a usable pair: up to {quantity_text(table.dropped, 'blocks')} per rival, of which one "
+            "side is missing or was stopped by a fault of the machine."
         )
     if table.adaptive_excluded:
         found.append(
@@ -131,13 +131,13 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
         )
     if ignorant:
         found.append(
-            f"In {quantity_text(ignorant, 'comparisons')} more than {UNINFORMATIVE_LIMIT * 100:.0f} % of the pairs say "
-            "nothing, because both sides failed or stayed at chance; these are never called a tie."
+            f"In {quantity_text(ignorant, 'comparisons')} more than {UNINFORMATIVE_LIMIT * 100:.0f} % of the "
+            "pairs say nothing, because both sides failed or stayed at chance; these are never called a tie."
         )
     if fragile:
         found.append(
-            f"Fragile: {quantity_text(fragile, 'verdicts')} would be another at 0.6 or 2 times the cap, or when only better, equal and "
-            "worse are counted; the evidence table says which."
+            f"Fragile: {quantity_text(fragile, 'verdicts')} would be another at 0.6 or 2 times the cap, "
+            "or when only better, equal and worse are counted; the evidence table says which."
         )
     for start, values in (
         ("Correlation of the two results of a block", table.pair_correlation),

@@ -21,6 +21,7 @@ from analysis.failures import FailureRate, TrainedDifference
 from analysis.frame import columns
 from analysis.gates import Gate
 from analysis.interactions import Interaction, Leaf
+from analysis.notes import notes
 from analysis.pairing import Pairing
 from analysis.ranking import RankedActivation, RankedPair, Ranking
 from analysis.recommendation import recommend
@@ -163,6 +164,10 @@ def test_quantities_are_english() -> None:
     assert [quantity_text(value, "points") for value in (1.0, 0.5, 10.0)] == [
         "1 point", "0.5 points", "10 points",
     ]  # fmt: skip
+    units = ["nats", "seconds", "loss", "ms", "s", "status", "bits per pixel"]
+    assert [quantity_text(1.0, unit) for unit in units] == [
+        "1 nat", "1 second", "1 loss", "1 ms", "1 s", "1 status", "1 bits per pixel",
+    ]  # fmt: skip
 
 
 # The table of a sweep.
@@ -265,12 +270,18 @@ def test_caveats_are_in_the_notes(frame: pd.DataFrame) -> None:
     for part in (
         "Only 109 images.",
         "more than one environment",
-        "trainings of an adaptive search are left out",
+        "trainings of an adaptive search, whose settings were chosen after seeing results.",
         "Holm over all level rows",
-        "blocks per rival have no usable pair",
+        "Without a usable pair: up to ",
         "it loses 5 points. Failures: mish",
     ):
         assert part in notes
+
+
+def test_notes_on_one_of_a_kind_are_english(table: CriteriaTable) -> None:
+    text = " ".join(notes(dataclasses.replace(table, dropped=1, adaptive_excluded=1)))
+    assert "Without a usable pair: up to 1 block per rival, of which" in text
+    assert "Left out: 1 training of an adaptive search" in text
 
 
 def test_no_row_at_all_is_a_table_without_verdicts(frame: pd.DataFrame) -> None:

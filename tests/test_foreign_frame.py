@@ -118,7 +118,7 @@ def test_blocks_that_lack_the_focus_are_counted() -> None:
     frame = grid()
     made = table(frame.drop(index=frame.index[(frame["act"] == "mish") & (frame["seed"] == 1)][:5]))
     assert (made.headline[0].pairs, made.dropped) == (27, 5)
-    assert "Up to 5 blocks per rival have no usable pair" in " ".join(made.notes)
+    assert "Without a usable pair: up to 5 blocks per rival" in " ".join(made.notes)
 
 
 def test_one_setting_with_many_seeds_takes_the_seed_for_the_unit() -> None:
