@@ -541,9 +541,19 @@ def _report(home: "Home", record: "Record") -> str:
 
 
 def _predicted(home: "Home", record: "Record") -> dict[str, Any] | None:
-    """Return what a sweep was expected to cost."""
+    """Return what a sweep was expected to cost, or None where that was not kept or cannot be read."""
     path = home.sweep(record.question.name) / "plan.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    needed = {"trainings", "programs", "training_seconds", "memory_mib", "basis"}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        values = None
+    if isinstance(values, dict) and needed <= values.keys():
+        return values
+    _say(f"{path} is damaged or of another version; the report is without the expected costs.")
+    return None
 
 
 def _publish(home: "Home") -> "Callable[[Record], Results]":
