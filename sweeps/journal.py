@@ -1,5 +1,6 @@
 """Optuna's journal file, in which much can be written at once."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ class Journal(JournalStorage):
     path : Path
         The file. A lock that a killed driver left on it is removed, and a torn last line cut off, as Optuna
         would write on in the middle of it.
+
+    Raises
+    ------
+    Exception
+        Whatever reading lines raises that Optuna did not write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,8 +34,10 @@ class Journal(JournalStorage):
         if lock.is_symlink() and time.time() - lock.lstat().st_mtime > _STALE_LOCK_SECONDS:
             lock.unlink()
         if path.exists():
-            content = path.read_bytes()
-            os.truncate(path, content.rfind(b"\n") + 1)
+            whole, newline, _ = path.read_bytes().rpartition(b"\n")
+            if newline:
+                json.loads(whole.rpartition(b"\n")[2])  # Optuna would find out when it has written after it
+            os.truncate(path, len(whole + newline))
         backend = _File(str(path))
         self.together = backend.together
         super().__init__(backend)

@@ -37,7 +37,7 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
     Raises
     ------
     InputError
-        If the database can not be opened; the URL is redacted.
+        If the journal can not be read, or the database not be opened; the URL is redacted.
     """
     import optuna
 
@@ -45,7 +45,13 @@ def open_storage(journal: Path, url: str | None) -> "optuna.storages.BaseStorage
     if url is None:
         from sweeps.journal import Journal
 
-        return Journal(journal)
+        try:
+            return Journal(journal)
+        except Exception as error:  # whatever Optuna raises on lines that it did not write
+            raise InputError(
+                f"{journal} must be Optuna's journal, and it is damaged ({type(error).__name__}); "
+                "delete it: a sweep that is run again makes its part of it from its ledger."
+            ) from None
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         return optuna.storages.RDBStorage(url)

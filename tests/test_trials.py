@@ -91,6 +91,21 @@ def test_enqueued_again_and_grown_the_design_keeps_its_order(tmp_path: Path) -> 
         assert [trial.user_attrs["row"] for trial in held(tmp_path)] == list(range(6))
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00\n\x80\n", b"no JSON\n", b'{"op_code": 0}\n', b"[1]\n"])
+def test_a_damaged_journal_is_one_sentence_and_is_made_again(tmp_path: Path, content: bytes) -> None:
+    journal = tmp_path / "optuna.journal"
+    journal.write_bytes(content)
+    with pytest.raises(InputError, match=r"optuna.journal must be Optuna's journal, .*; delete it: "):
+        trials_at(tmp_path)
+    assert journal.read_bytes() == content
+    journal.unlink()
+    trials = trials_at(tmp_path)
+    trials.enqueue(DESIGN)
+    for configuration in DESIGN:
+        trials.tell(configuration, block_value(QUESTION, of_row(configuration.index)))
+    assert states(tmp_path) == ["COMPLETE"] * 4
+
+
 def test_ofat_is_held_too(tmp_path: Path) -> None:
     spec = spec_with({**OFAT, "replicated_share": GONE, "baseline": {"depth": 3, "optimizer": "adam"}})
     configurations = design.configurations(spec)
