@@ -68,7 +68,9 @@ $(TORCH)/.ready: requirements-torch.txt
 docs: $(READY)
 	$(BIN)/mkdocs build --strict
 
+LOCK := --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --custom-compile-command "make lock"
+
 # Writes no index URL: the lock is valid for every mirror.
 lock:
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra gpu --extra postgres --constraint requirements.lock pyproject.toml --output-file requirements-gpu.lock
+	uv pip compile $(LOCK) --extra dev pyproject.toml --output-file requirements.lock
+	uv pip compile $(LOCK) --extra gpu --extra postgres --constraint requirements.lock pyproject.toml --output-file requirements-gpu.lock
