@@ -308,10 +308,9 @@ class Driver:
             data=options.data,
             import_from=options.import_from,
             log=self._home.sweep(spec.name) / "training.log",
-            report=self._hear,
             compiled=self._home.compiled / digest_of(environment.processor()),
         )
-        self._executor = Workers(child, self._workers)
+        self._executor = Workers(child, self._workers, self._hear)
         ready: Ready = self._executor.start()
         return environment.fingerprint(
             engine=engine,

@@ -103,6 +103,11 @@ class ChildExecutor:
         self._ready = False
 
     @property
+    def is_running(self) -> bool:
+        """Whether there is a child, ready or not."""
+        return self._process is not None
+
+    @property
     def waitables(self) -> list[Any]:
         """What `multiprocessing.connection.wait` waits for after `steps` has yielded None."""
         return [self._connection, self._process.sentinel]

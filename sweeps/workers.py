@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 
 from study.memory import free_bytes
 from study.packing import Group, Pack
+from study.reports import Report, Split
 from study.training import Training, TrainingResult
 from sweeps.executors import ChildExecutor, Ready
 
@@ -45,13 +46,22 @@ class Workers:
     Parameters
     ----------
     child : callable
-        Makes a child that is not started.
+        Makes a child that is not started, given what it reports to as `report`.
     count : int
         The most processes at once; there are no more than there is work for.
+    report : callable
+        Is told what the engines report.
     """
 
-    def __init__(self, child: Callable[[], ChildExecutor], count: int) -> None:
-        self._children = [child() for _ in range(count)]
+    def __init__(
+        self,
+        child: Callable[..., ChildExecutor],
+        count: int,
+        report: Callable[[Report], None] = lambda _: None,
+    ) -> None:
+        self._children = [child(report=self._hear) for _ in range(count)]
+        self._report = report
+        self._split = False
 
     def start(self) -> Ready:
         """Start the first child, see `ChildExecutor.start`."""
@@ -65,8 +75,11 @@ class Workers:
         """Train, and yield in one list the results that have come in and follow those yielded before.
 
         A result that comes early is held back until those before it in `groups` are there; a killed driver
-        has to train it again.
+        has to train it again. Where several children work and one needs smaller packs, all of them stop and
+        what is left is not trained: it is to be grouped anew, so that no pack of the old size is recorded
+        after the smaller size is.
         """
+        self._split = False
         place = {training.digest: i for i, training in enumerate(_trainings(groups))}
         held: dict[int, TrainingResult] = {}
         given = 0
@@ -75,8 +88,9 @@ class Workers:
         busy: dict[ChildExecutor, Iterator[list[TrainingResult] | None]] = {}
         finished = False
         try:
-            for child in children[1:]:
-                child.launch()
+            for child in children:
+                if not child.is_running:
+                    child.launch()
             while units or busy:
                 for child in children:
                     if units and child not in busy:
@@ -87,6 +101,8 @@ class Workers:
                             del busy[child]
                             break
                         held |= {place[result.digest]: result for result in results}
+                if self._split and len(children) > 1:
+                    return
                 ready: list[TrainingResult] = []
                 while given in held:
                     ready.append(held.pop(given))
@@ -104,6 +120,10 @@ class Workers:
         """Yield one result per training, in order."""
         for together in self.train_together(groups):
             yield from together
+
+    def _hear(self, report: Report) -> None:
+        self._report(report)
+        self._split |= isinstance(report, Split)
 
     def stop(self) -> None:
         """Stop the children at once."""
