@@ -163,9 +163,13 @@ def _blocks(runs: pd.DataFrame, question: Question, rival: str) -> pd.DataFrame:
     return blocks.reset_index()
 
 
+def ended(status: pd.Series) -> pd.Series:
+    """Return where a training ended, well or by a failure of its own: where it counts."""
+    return status.isin((Status.OK.value, *FAILURES))
+
+
 def _usable(blocks: pd.DataFrame) -> pd.Series:
-    ended = (Status.OK.value, *FAILURES)
-    return blocks["focus_status"].isin(ended) & blocks["rival_status"].isin(ended)
+    return ended(blocks["focus_status"]) & ended(blocks["rival_status"])
 
 
 def pairs(runs: pd.DataFrame, question: Question, rival: str, *, chance: float | None = None) -> pd.DataFrame:

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.compare import FAILURES, at_chance
+from analysis.compare import FAILURES, at_chance, ended
 from analysis.estimates import ALPHA, rounded, win_interval
 from study.question import Question
-from study.training import Status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,10 +95,10 @@ def failure_rates(
     chance : float or None
         Value of the metric from guessing, in its unit.
     """
-    ended = runs.loc[~runs["adaptive"] & runs["status"].isin([Status.OK.value, *FAILURES])]
-    by_name = dict(iter(ended.groupby("activation", sort=False)))
+    counted = runs.loc[~runs["adaptive"] & ended(runs["status"])]
+    by_name = dict(iter(counted.groupby("activation", sort=False)))
     return tuple(
-        _rate(by_name.get(name, ended.head(0)), name, question, chance) for name in question.activations
+        _rate(by_name.get(name, counted.head(0)), name, question, chance) for name in question.activations
     )
 
 

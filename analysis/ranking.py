@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.compare import FAILURES
+from analysis.compare import ended
 from analysis.estimates import ALPHA, MINIMUM_UNITS, holm, rounded
 from study.question import Question
 from study.training import Status
@@ -94,18 +94,18 @@ def unit_scores(runs: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, i
         Blocks without a usable result of every activation.
     """
     used = runs.loc[~runs["adaptive"]]
-    ended = used.loc[used["status"].isin([Status.OK.value, *FAILURES])]
+    counted = used.loc[ended(used["status"])]
     sign = 1.0 if question.higher_is_better else -1.0
-    values = (sign * ended[question.metric]).mask(ended["status"] != Status.OK.value, -np.inf)
-    sides = {name: ended["activation"] == name for name in question.activations}
-    blocks = ended["block"]
+    values = (sign * counted[question.metric]).mask(counted["status"] != Status.OK.value, -np.inf)
+    sides = {name: counted["activation"] == name for name in question.activations}
+    blocks = counted["block"]
     score = pd.DataFrame(
         {name: pd.Series(values[side].to_numpy(), blocks[side]) for name, side in sides.items()}
     ).dropna()
     failed = np.isneginf(score)
     worst = score.mask(failed).min(axis=1).fillna(question.loss_cap)
     filled = score.mask(failed, worst - question.loss_cap, axis=0)
-    unit = ended.drop_duplicates("block").set_index("block")["unit_id"].reindex(filled.index)
+    unit = counted.drop_duplicates("block").set_index("block")["unit_id"].reindex(filled.index)
     return filled.groupby(unit).mean(), used["block"].nunique() - len(score)
 
 

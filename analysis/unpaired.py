@@ -16,10 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.compare import FAILURES, Comparison, assemble, at_chance, members
+from analysis.compare import FAILURES, Comparison, assemble, at_chance, ended, members
 from analysis.estimates import MeanTest, RivalRows, mean_test, t_tests
 from study.question import Question
-from study.training import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +207,10 @@ def unpaired_comparisons(
         As from `analysis.compare.comparisons`, and judged by the same rules.
     """
     regions, inside, configurations = members(runs, question)
-    ended = runs.loc[~runs["adaptive"] & runs["status"].isin([Status.OK.value, *FAILURES])]
+    counted = runs.loc[~runs["adaptive"] & ended(runs["status"])]
     sides: dict[str, tuple[_Side, np.ndarray]] = {}
     for name in question.activations:
-        own = ended.loc[ended["activation"] == name]
+        own = counted.loc[counted["activation"] == name]
         value = own[question.metric].to_numpy(dtype="float64")
         stuck = at_chance(value, question, chance)
         sign = 1.0 if question.higher_is_better else -1.0

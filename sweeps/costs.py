@@ -7,7 +7,7 @@ timings the assumptions themselves are used, and printed.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -156,56 +156,60 @@ def cost_of(
     sizes = sorted(members.values()) or [0]
     checks = engine == cross_check.CHECKED and cross_check.is_possible()
     repeated = cross_check.missing(trainings, checked) if checks else []
-    check_seconds = _wall_clock(cross_check.REFERENCE, groups(repeated), home, workers)
+    timed, damaged = _timings(home)
+    scales, basis = _calibration(engine, timed)
+    if damaged:
+        basis += f" The timings in {' and '.join(map(str, damaged))} cannot be read."
+    training_seconds = _seconds(engine, left, scales)
+    repeating = groups(repeated)
+    check_scales, _ = _calibration(cross_check.REFERENCE, timed)
+    check_seconds = _wall_clock(
+        cross_check.REFERENCE, repeating, _seconds(cross_check.REFERENCE, repeating, check_scales), workers
+    )
     return Cost(
         trainings=sum(each.digest not in done for each in trainings),
         programs=len(members),
         members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
         checks=len(repeated),
         workers=workers,
-        seconds=_wall_clock(engine, left, home, workers) + check_seconds,
+        seconds=_wall_clock(engine, left, training_seconds, workers) + check_seconds,
         check_seconds=check_seconds,
-        training_seconds=_seconds(engine, left, home),
+        training_seconds=training_seconds,
         memory_mib=SPEEDS[engine].process_mib + max(map(_memory_mib, trainings), default=0.0),
-        basis=_calibration(engine, home)[2],
+        basis=basis,
     )
 
 
-def _seconds(engine: str, left: Sequence[Group | Pack], home: Home) -> float:
+def _seconds(engine: str, left: Sequence[Group | Pack], scales: tuple[float, float]) -> float:
     """Return the time that an engine takes for groups in one process, its start left out."""
     speed = SPEEDS[engine]
-    training_scale, build_scale, _ = _calibration(engine, home)
+    training_scale, build_scale = scales
     first = {group.program: group.trainings[0] for group in left}
     built = sum(speed.program(training) for training in first.values())
     trained = sum(speed.training(each) for group in left for each in group.trainings)
     return build_scale * built + training_scale * trained
 
 
-def _wall_clock(engine: str, left: Sequence[Group | Pack], home: Home, workers: int) -> float:
-    """Return the time that groups take in several processes side by side, their start included."""
+def _wall_clock(engine: str, left: Sequence[Group | Pack], seconds: float, workers: int) -> float:
+    """Return the time in several processes, their start included, of groups that take `seconds` in one."""
     if not left:
         return 0.0
-    return SPEEDS[engine].start + _seconds(engine, left, home) / min(workers, len(units_of(left, workers)))
+    return SPEEDS[engine].start + seconds / min(workers, len(units_of(left, workers)))
 
 
-def _calibration(engine: str, home: Home) -> tuple[float, float, str]:
+def _calibration(engine: str, timed: Mapping[str, list[Entry]]) -> tuple[tuple[float, float], str]:
     """Return actual over assumed time in this home, of a training and of a build, and a sentence about it."""
     speed = SPEEDS[engine]
-    timed, damaged = _timings(home)
-    done = timed[engine]
-    beside = f" The timings in {' and '.join(map(str, damaged))} cannot be read." if damaged else ""
+    done = timed.get(engine, [])
     if len(done) < _FEWEST_TIMINGS:
         found = f"{len(done)} of the {_FEWEST_TIMINGS} timings of the engine {engine} that are needed"
         has = f"This home has {found}" if any(timed.values()) else "No timings in this home yet"
-        return 1.0, 1.0, f"{has}, so times are assumed: {speed.words}.{beside}"
+        return (1.0, 1.0), f"{has}, so times are assumed: {speed.words}."
     trained = median(entry.result.seconds / speed.training(entry.training) for entry in done)
     builds = [each for each in done if each.result.build_seconds > 0]
     built = [each.result.build_seconds / speed.program(each.training) for each in builds]
-    return (
-        trained,
-        median(built or [1.0]),
-        f"Times are scaled by {len(done)} trainings of the engine {engine} in this home.{beside}",
-    )
+    basis = f"Times are scaled by {len(done)} trainings of the engine {engine} in this home."
+    return (trained, median(built or [1.0])), basis
 
 
 def _timings(home: Home) -> tuple[dict[str, list[Entry]], list[Path]]:

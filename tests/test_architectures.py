@@ -9,7 +9,7 @@ import keras
 import pytest
 
 from study import architectures
-from study.architectures import ARCHITECTURES, check_own_factors
+from study.architectures import ARCHITECTURES
 from study.errors import InputError
 from study.layers import Dropout, Rates
 from study.programs import program_of
@@ -184,10 +184,3 @@ def test_an_own_network_must_be_a_model_that_ends_in_logits(own: Training, name:
 def test_an_argument_that_an_own_network_does_not_take_is_refused(own: Training) -> None:
     with pytest.raises(InputError, match="own_networks:plain takes no argument 'depth', which the spec sets"):
         network(own, architecture_arguments=(("depth", 3),))
-
-
-def test_a_factor_must_be_a_parameter_of_an_own_network(own: Training) -> None:
-    check_own_factors("own_networks:net", ("width", "dropout"))
-    check_own_factors("own_networks:anything", ("width", "heads"))
-    with pytest.raises(InputError, match="has no parameter 'heads', so varying it would change nothing"):
-        check_own_factors("own_networks:net", ("width", "heads"))

@@ -127,6 +127,9 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert not list(tmp_path.iterdir())
 
 
+SIMULATED = {"treatment": "activation", "metric": "test_accuracy", "replicate": "replicate"}
+
+
 def asked(**changes: Any) -> Ask:
     given = {
         "treatment": "act",
@@ -166,14 +169,7 @@ def test_the_artifact_of_a_sweep_gives_the_table_of_the_sweep(tmp_path: Path) ->
     ours = criteria_table(frame, truth.question)
     theirs = table_of_file(
         tmp_path / "runs.parquet",
-        Ask(
-            treatment="activation",
-            focus="mish",
-            metric="test_accuracy",
-            delta=0.5,
-            factors=truth.factors,
-            replicate="replicate",
-        ),
+        asked(factors=truth.factors, **SIMULATED),
     )
     assert theirs.design == ours.design
     assert theirs.headline == ours.headline
@@ -189,13 +185,6 @@ def test_a_hundred_thousand_runs_are_a_matter_of_seconds(tmp_path: Path) -> None
     frame.to_csv(tmp_path / "runs.csv", index=False)
     made = table_of_file(
         tmp_path / "runs.csv",
-        Ask(
-            treatment="activation",
-            focus="mish",
-            metric="test_accuracy",
-            delta=0.5,
-            factors=truth.factors,
-            replicate="replicate",
-        ),
+        asked(factors=truth.factors, **SIMULATED),
     )
     assert (made.trainings, made.headline[0].pairs) == (100_000, 50_000)

@@ -136,22 +136,3 @@ def _build_own(
             f"it must be (None, {classes}): one logit per class, without softmax."
         )
     return network
-
-
-def check_own_factors(reference: str, varied: tuple[str, ...]) -> None:
-    """Check that a user's own architecture has a parameter for each of `varied`.
-
-    Raises
-    ------
-    InputError
-        If a factor would change nothing because the function does not take it.
-    """
-    parameters = inspect.signature(references.resolve(reference)).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return
-    missing = [name for name in varied if name not in parameters]
-    if missing:
-        raise InputError(
-            f"{reference} has no parameter {missing[0]!r}, so varying it would change nothing; "
-            "add the parameter to the function or remove the factor from the spec."
-        )
