@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -26,9 +27,10 @@ $(READY): requirements.lock pyproject.toml
 study: $(READY)
 	@$(BIN)/mishstudy sweep sweeps/quickstart.toml
 
-# In two processes; what is in one file stays in one, as it shares what it has set up.
+# What is in one file stays in one process, as it shares what it has set up; by name, since files of few tests
+# are the long ones and would come last.
 test: $(READY)
-	$(PYTEST) --numprocesses 2 --dist loadfile
+	$(PYTEST) $(SIDE_BY_SIDE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -43,7 +45,7 @@ contracts: $(READY)
 # Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step, and half an hour
 # of every optimizer in every program; SELECT="--deselect ..." leaves out.
 slow: $(READY)
-	$(PYTEST) --numprocesses 2 --dist loadfile -m slow $(SELECT)
+	$(PYTEST) $(SIDE_BY_SIDE) -m slow $(SELECT)
 
 notebooks: $(READY)
 	$(PYTEST) -m slow tests/test_notebooks.py

@@ -257,7 +257,7 @@ def test_the_image_has_a_python_that_the_project_supports() -> None:
     (image,) = [each.words[0] for each in instructions() if each.name == "FROM"]
     match = re.fullmatch(r"python:(3\.1[1-3])\.\d+-slim-bookworm", image)
     assert match, image
-    locked_for = re.search(r"--python-version (\S+)", (ROOT / "requirements-gpu.lock").read_text())
+    locked_for = re.search(r"--python-version (\S+)", (ROOT / "Makefile").read_text())
     assert locked_for
     assert locked_for[1] == match[1]
 

@@ -93,7 +93,8 @@ def test_killed_at_every_stage_and_started_again_ends_the_same(undisturbed: Swee
     assert_the_same_end(sweep, undisturbed)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["fit", "population"])
 def test_the_training_process_is_replaced_when_it_is_killed(
     finished_sweep: Callable[[str], Sweep], tmp_path: Path, engine: str
 ) -> None:
@@ -110,7 +111,9 @@ def test_the_training_process_is_replaced_when_it_is_killed(
     assert_the_same_end(sweep, undisturbed)
 
 
-@pytest.mark.parametrize("stage", ["starting", "training", "publishing"])
+@pytest.mark.parametrize(
+    "stage", ["starting", "training", pytest.param("publishing", marks=pytest.mark.slow)]
+)
 def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path, stage: str) -> None:
     sweep = Sweep(write_spec(tmp_path), tmp_path / "home", "population")
     condition = {
