@@ -105,7 +105,7 @@ def test_the_exact_rule_holds_its_level_where_a_rare_loss_cancels_a_steady_gain(
         assert result_of([0.5] * size)["p"] == pytest.approx(min(1.0, 2 * (10 / 11) ** size))
 
 
-@settings(max_examples=25)  # statsmodels collects garbage on every call
+@settings(max_examples=10)  # statsmodels collects garbage on every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_adjusted_p_values_are_those_of_statsmodels(values: list[float]) -> None:
     p = np.array(values)

@@ -129,6 +129,7 @@ def test_activations_of_a_block_share_weights_and_order(engine: "FitEngine", tra
     np.testing.assert_array_equal(order, batches.epoch_order(streams.key(frozen, "order"), 0, 256, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -21,7 +21,7 @@ from sweeps.home import OWN_NAMES
 TUNED = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
 
 
-@pytest.fixture(params=["fit", "population"])
+@pytest.fixture(params=[pytest.param("fit", marks=pytest.mark.slow), "population"])
 def finished(request: pytest.FixtureRequest, finished_sweep: Callable[[str], Sweep]) -> Sweep:
     """Return a finished sweep of each engine."""
     return finished_sweep(request.param)
