@@ -72,6 +72,7 @@ def test_the_other_copy_of_cifar10_is_no_fault_and_not_ok_under_this_name(data_f
     assert sorted(each.usable for each in both) == [False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(device_kind() == "gpu", reason="this machine has a GPU")
 def test_a_missing_gpu_is_said_and_the_exit_code_is_1(tmp_path: Path) -> None:
     found = rows(run("doctor", "--home", tmp_path, "--gpu", code=1, COLUMNS="300").stdout)

@@ -69,6 +69,7 @@ def outcomes(results: list[TrainingResult], asked: list[Training]) -> list[tuple
     ]
 
 
+@pytest.mark.slow
 def test_a_training_that_kills_its_process_twice_is_an_error_and_the_rest_goes_on(
     opened: Opener, training: Training
 ) -> None:

@@ -167,6 +167,7 @@ def _train_counting(work: Sequence[Pack]) -> tuple[list[list[TrainingResult]], i
     return results, hits, misses
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_programs_compiled_and_gives_the_same(
     blocks: list[Training], tmp_path: Path
 ) -> None:
