@@ -17,7 +17,7 @@ setup: $(READY)
 # are installed in place, so they are compiled here.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "mishstudy needs Python 3.11, 3.12 or 3.13, and this is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.12")'
-	@echo "Making the environment in $(VENV): a minute or two."
+	@echo "Making the environment in $(VENV): a minute or two." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --compile --require-hashes --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
