@@ -1,5 +1,6 @@
 """A grid of panels, one per rival: what figures over time are drawn in, focus and rival in each."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ from analysis.criteria import CriteriaTable
 from analysis.style import FOCUS, RIVAL, TITLE_LETTER, WIDTH, fitted, put_legend
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -18,7 +20,12 @@ LINES = {"focus": {"color": FOCUS, "linestyle": "-"}, "rival": {"color": RIVAL, 
 
 
 def rival_panels(
-    table: CriteriaTable, heights: tuple[float, ...], *, what: str, last: int
+    table: CriteriaTable,
+    heights: tuple[float, ...],
+    *,
+    what: str,
+    last: int,
+    handles: "Sequence[Artist] | None" = None,
 ) -> tuple["Figure", dict[str, tuple["Axes", ...]]]:
     """Return an empty figure and, for each rival, its panels from top to bottom.
 
@@ -32,6 +39,8 @@ def rival_panels(
         Label of the horizontal axis, which counts from 1.
     last : int
         Its end.
+    handles : sequence of Artist or None
+        Entries of the legend; default: the lines of focus and rival.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -64,5 +73,5 @@ def rival_panels(
         Line2D([], [], **LINES[side], label=name)
         for side, name in (("focus", fitted(table.focus, 28)), ("rival", "rival"))
     ]
-    put_legend(figure, sides, table)
+    put_legend(figure, sides if handles is None else handles, table)
     return figure, panels

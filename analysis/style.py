@@ -69,6 +69,7 @@ _STYLE: dict[str, Any] = {
     "legend.title_fontsize": FONT_SIZE,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
+    "pdf.fonttype": 42,  # TrueType: text can be searched and edited
     "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
     "svg.hashsalt": "mishstudy",
     "text.color": INK,
@@ -118,6 +119,14 @@ def to_svg(figure: "Figure") -> str:
     return file.getvalue()
 
 
+def to_pdf(figure: "Figure") -> bytes:
+    """Return a figure as PDF with its type embedded, without the date."""
+    with drawing():
+        file = io.BytesIO()
+        figure.savefig(file, format="pdf", metadata={"CreationDate": None})
+    return file.getvalue()
+
+
 def verdict_handles() -> "list[Artist]":
     """Return the entries of a legend that explain the marks of the verdicts."""
     from matplotlib.lines import Line2D
@@ -133,13 +142,16 @@ def verdict_handles() -> "list[Artist]":
 
 def put_legend(figure: "Figure", handles: "Sequence[Artist]", table: "CriteriaTable") -> None:
     """Put the legend above a figure, below what must be read first: that it is provisional or adaptive."""
+    first = status_line(table)
+    if not handles and not first:
+        return
     legend = figure.legend(
         handles=handles,
         loc="outside upper center",
-        ncols=len(handles),
+        ncols=max(1, len(handles)),
         columnspacing=1.4,
         handletextpad=0.5,
-        title=status_line(table) or None,
+        title=first or None,
     )
     legend.get_title().set(color=RIVAL, fontweight="bold")
 

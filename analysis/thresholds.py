@@ -111,10 +111,17 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class _Curve:
+class LevelCurve:
     """Level means along an axis on which the focus gains to the right.
 
-    `code` is the level of each unit; `low` and `high` the ends of each level (equal unless pooled).
+    Parameters
+    ----------
+    code : numpy.ndarray of int, shape (units,)
+        Level of each unit.
+    low, high : numpy.ndarray, shape (levels,)
+        Ends of each level, equal unless several values were pooled.
+    counts, means : numpy.ndarray, shape (levels,)
+        Units, and their mean difference.
     """
 
     code: np.ndarray
@@ -139,7 +146,8 @@ def _isotonic(means: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return isotonic_regression(means, weights=counts).x if len(means) else means
 
 
-def _curve(axis: np.ndarray, difference: np.ndarray, largest: int) -> _Curve:
+def level_curve(axis: np.ndarray, difference: np.ndarray, largest: int) -> LevelCurve:
+    """Return the level means of units along an axis; more than `largest` levels become so many bins."""
     levels, code = np.unique(axis, return_inverse=True)
     if len(levels) > largest:
         code = equal_count_bins(axis, largest)
@@ -147,10 +155,10 @@ def _curve(axis: np.ndarray, difference: np.ndarray, largest: int) -> _Curve:
     ends = [np.full(len(counts), far) for far in (np.inf, -np.inf)]
     np.minimum.at(ends[0], code, axis)
     np.maximum.at(ends[1], code, axis)
-    return _Curve(code, ends[0], ends[1], counts, np.bincount(code, weights=difference) / counts)
+    return LevelCurve(code, ends[0], ends[1], counts, np.bincount(code, weights=difference) / counts)
 
 
-def _variance(curve: _Curve, difference: np.ndarray) -> float:
+def _variance(curve: LevelCurve, difference: np.ndarray) -> float:
     """Return the variance of a unit around the curve.
 
     Within levels where there are units enough for that; else pooled with the squared differences of
@@ -164,7 +172,7 @@ def _variance(curve: _Curve, difference: np.ndarray) -> float:
     return (within + float(steps.sum())) / (units - 1)
 
 
-def _cut_ratios(curve: _Curve, variance: float, delta: float) -> np.ndarray:
+def _cut_ratios(curve: LevelCurve, variance: float, delta: float) -> np.ndarray:
     """Return the likelihood ratio of each cut: at most delta left of it, at least delta right of it.
 
     Returns
@@ -195,7 +203,7 @@ def _monotone_p(axis: np.ndarray, difference: np.ndarray, rng: np.random.Generat
     permuted residuals are fitted without the curve: of all monotone curves a flat one leaves most, so
     this is the curve to test against.
     """
-    curve = _curve(axis, difference, MAXIMUM_GATE_LEVELS)
+    curve = level_curve(axis, difference, MAXIMUM_GATE_LEVELS)
     residuals = difference - curve.fitted[curve.code]
     member = np.eye(len(curve.counts))[curve.code]
 
@@ -220,7 +228,7 @@ def _cross_fitted(
     inside = np.zeros(len(axis), dtype=bool)
     for part in range(FOLDS):
         apart = fold == part
-        curve = _curve(axis[~apart], difference[~apart], MAXIMUM_CUTS)
+        curve = level_curve(axis[~apart], difference[~apart], MAXIMUM_CUTS)
         cut = curve.first_above(delta)
         inside[apart] = axis[apart] > curve.high[cut - 1] if cut else True
     return inside
@@ -283,7 +291,7 @@ def threshold(units: pd.DataFrame, gate: Gate, question: Question) -> Threshold:
     outcome: Outcome = "not_one_threshold"
     point = first = low = high = inside = outside = None
     if monotone_p > ALPHA:
-        curve = _curve(axis, difference, MAXIMUM_CUTS)
+        curve = level_curve(axis, difference, MAXIMUM_CUTS)
         last, cut = len(curve.counts), curve.first_above(question.delta)
         ratios = _cut_ratios(curve, _variance(curve, difference), question.delta)
         kept = np.flatnonzero(ratios <= LARGEST_RATIO)

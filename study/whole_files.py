@@ -4,11 +4,14 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file; a reader, or a process killed meanwhile, meets the old content or the new one."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8.
+
+    A reader, or a process killed meanwhile, meets the old content or the new one.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         partial.replace(path)
     except BaseException:
         with suppress(OSError):
