@@ -103,10 +103,10 @@ def assert_equal(training: Training, reference: TrainingResult, fast: TrainingRe
 
     NOTE: the gradient of a bias before batch normalization is rounding error alone, of which most optimizers
     make whole steps. While it is trained the network does not see such a bias; when it is scored the moving
-    averages lag a little behind it.
+    averages lag a little behind it, and of images between two classes a few change sides.
     """
     told = f"{training}\n{reference}\n{fast}"
-    scores = 1e-3 if training.batch_normalization else 3 * PARITY
+    scores, images = (1e-3, 3) if training.batch_normalization else (3 * PARITY, 1)
     assert (reference.status, reference.reason) == (fast.status, fast.reason), told
     assert reference.checkpoint_epoch == fast.checkpoint_epoch, told
     numbers = [(name, reference.curve[name], fast.curve[name]) for name in reference.curve]
@@ -114,7 +114,9 @@ def assert_equal(training: Training, reference: TrainingResult, fast: TrainingRe
     assert {name for name, _, _ in numbers} == {*fast.curve, *fast.metrics}, told
     for name, expected, found in numbers:
         if name.endswith("accuracy"):
-            np.testing.assert_allclose(found, expected, rtol=0, atol=100 / 256, err_msg=f"{name} {told}")
+            np.testing.assert_allclose(
+                found, expected, rtol=0, atol=images * 100 / 256, err_msg=f"{name} {told}"
+            )
         else:
             steps = len(expected) > 1 and name == "train_loss"
             tolerance = PARITY if steps else scores
