@@ -164,6 +164,7 @@ def test_the_build_is_given_what_it_copies_and_nothing_else(context: set[str]) -
     assert not [path for path in context - always if path.endswith(".pyc") or "/." in f"/{path}"]
 
 
+@pytest.mark.slow
 def test_what_is_copied_can_be_installed_and_run(context: set[str], tmp_path: Path) -> None:
     """Follow the Dockerfile from its second COPY: into an empty folder, with its own pip command."""
     source, target = tmp_path / "src", tmp_path / "site"

@@ -25,6 +25,7 @@ def rows(text: str) -> dict[str, tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_sound_installation_passes(data_folder: Path, tmp_path: Path) -> None:
     found = rows(run("doctor", "--home", tmp_path / "new", "--data", data_folder, COLUMNS="300").stdout)
     usable = {subject for subject, (mark, _) in found.items() if mark == "ok"}

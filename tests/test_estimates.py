@@ -1,9 +1,12 @@
 """Intervals, tests and adjustments against the libraries that define them, and where those say nothing."""
 
+import gc
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -105,7 +108,16 @@ def test_the_exact_rule_holds_its_level_where_a_rare_loss_cancels_a_steady_gain(
         assert result_of([0.5] * size)["p"] == pytest.approx(min(1.0, 2 * (10 / 11) ** size))
 
 
-@settings(max_examples=10)  # statsmodels collects garbage on every call
+@pytest.fixture
+def nothing_to_collect() -> Iterator[None]:
+    """Keep what is loaded out of garbage collection: statsmodels collects on every call."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("nothing_to_collect")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_adjusted_p_values_are_those_of_statsmodels(values: list[float]) -> None:
     p = np.array(values)
