@@ -38,7 +38,7 @@ def ask_of(options: Mapping[str, Any]) -> Ask:
     return Ask(**{**options, "factors": factors})
 
 
-def table_of_file(path: Path, ask: Ask) -> CriteriaTable:
+def table_of_file(path: Path, ask: Ask, *, strict: bool = False) -> CriteriaTable:
     """Return the table of the runs in a CSV or Parquet file.
 
     Raises
@@ -52,10 +52,10 @@ def table_of_file(path: Path, ask: Ask) -> CriteriaTable:
             'with commas between, or give --factors "" where all runs have the same.'
         )
     further = [*ask.factors, *([ask.replicate] if ask.replicate is not None else [])]
-    return table_of_runs(read_file(path, ask.treatment, ask.metric, further), ask)
+    return table_of_runs(read_file(path, ask.treatment, ask.metric, further), ask, strict=strict)
 
 
-def table_of_runs(runs: ForeignRuns, ask: Ask) -> CriteriaTable:
+def table_of_runs(runs: ForeignRuns, ask: Ask, *, strict: bool = False) -> CriteriaTable:
     """Return the table of runs that were read; its notes begin with what was read and how it was taken.
 
     Raises
@@ -64,5 +64,5 @@ def table_of_runs(runs: ForeignRuns, ask: Ask) -> CriteriaTable:
         If the question does not fit the runs.
     """
     foreign = foreign_frame(runs, ask)
-    made = criteria_table(foreign.frame, foreign.question, chance=ask.chance)
+    made = criteria_table(foreign.frame, foreign.question, strict=strict, chance=ask.chance)
     return dataclasses.replace(made, notes=(*foreign.remarks, *made.notes))

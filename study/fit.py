@@ -258,6 +258,8 @@ class CompiledProgram:
 
     def train(self, training: Training, build_seconds: float = 0.0) -> TrainingResult:
         """Train once from fresh initial weights and score the checkpoint."""
+        if tf.config.list_logical_devices("GPU"):
+            tf.config.experimental.reset_memory_stats("GPU:0")  # the peak is that of this training
         started = time.perf_counter()
         self.reset(training)
         progress = Progress(self, training)

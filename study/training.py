@@ -215,7 +215,7 @@ class TrainingResult:
     examples_per_second : float
         Training examples seen per second of `seconds`.
     peak_memory_mib : float
-        Peak resident memory of the training process (CPU) or peak device memory (GPU), MiB.
+        Peak resident memory of the training process so far (CPU) or peak device memory (GPU), MiB.
     """
 
     digest: str
