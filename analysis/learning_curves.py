@@ -28,8 +28,8 @@ def caption(table: CriteriaTable) -> str:
     name = series_of(table)
     if table.design == "tuned":
         return (
-            f"The {name} of the best trial of {table.focus} beside that of each rival. One training stands "
-            "behind each line, so there is no band, and crossing lines say little."
+            f"The {name} of the trial that won of {table.focus} beside that of each rival, in the first "
+            "search. One training stands behind each line, so there is no band, and crossings say little."
         )
     units = unit_name(table.design)
     return (
@@ -145,9 +145,10 @@ def _of_best_trials(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable
     curves: dict[str, pd.Series] = {}
     for best in table.tuned:
         same = (runs["activation"] == best.activation) & (runs["configuration"] == best.configuration)
+        # By index and replicate the trials of the first search come before everything else of that setting.
         digests = runs.loc[same & (runs["status"] == Status.OK.value), "digest"]
         known = digests[digests.isin(wide.index)]
-        if len(known):
+        if best.repeat == 1 and len(known):
             curves[best.activation] = wide.loc[known.iloc[0]]
     if not curves:
         return None

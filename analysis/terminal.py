@@ -44,13 +44,13 @@ class _Grid:
 
 
 def render(table: CriteriaTable) -> RenderableType:
-    """Return the recommendation, or the best of each activation, as something that Rich prints."""
-    (_, rows), *_others = sections(table)
+    """Return the recommendation, or verdicts when tuned with the winners, as something that Rich prints."""
+    shown = sections(table)[: 2 if table.design == "tuned" else 1]
     head = [Text(title(table), style="bold"), Text(table.question)]
     head += [Text(line, style="yellow") for line in [status_line(table)] if line]
     head += [Text(sentence, style="bold") for sentence in sentences(table)[:1]]
     notes = [Text(f"• {note}", style="dim") for note in table.notes]
-    return Group(*head, _Grid(rows), *notes)
+    return Group(*head, *(_Grid(rows) for _, rows in shown), *notes)
 
 
 def render_running(rows: Sequence[RunningHeadline], question: Question, *, stopped: bool) -> RenderableType:

@@ -1,15 +1,20 @@
-"""The `tuned` design: the best trial of each activation after the same number of trials.
+"""The `tuned` design: who wins when each activation is tuned, and what each search found.
 
-Every activation was searched for itself, and each setting was chosen after seeing results. There are
-no pairs in that, and one training behind each winner: so there is a table and no verdict.
+Every setting was chosen after seeing results, so nothing here enters the paired comparison of equal
+settings. Two questions are kept apart. Which of two *winners* is better is answered by training both on
+fresh seeds. Whether tuning ends better with one activation than with the other is about the search as a
+whole, and its unit is one whole repeat: a search that is done once is one observation.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
+from analysis.compare import Comparison, comparisons, pairs
 from analysis.estimates import rounded
 from analysis.levels import level_text
 from study.question import Question
@@ -18,14 +23,16 @@ from study.training import Level, Status
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TunedBest:
-    """The best trial of one activation in a `tuned` sweep.
+    """The winner of one search: the best trial of one activation by validation.
 
     Parameters
     ----------
+    repeat : int
+        Repeat of the whole search, from 1.
     activation : str
         Canonical name.
     trials : int
-        Its first trials that were compared: as many as every activation has.
+        Its first trials that were compared: as many as every activation has in that repeat.
     failed : int
         Those among them that did not end with a result.
     configuration : str or None
@@ -35,11 +42,16 @@ class TunedBest:
     setting : str
         The levels as text; empty where there are none.
     selection : float or None
-        What the trial was chosen by, see `selection_metric`.
+        What the trial was chosen by, see `Question.chosen_by`.
     score : float or None
         The question's metric of that same trial.
+    confirmed, confirmed_failed : int
+        Trainings of the winner on fresh seeds, and those among them that did not end with a result.
+    mean, low, high : float or None
+        The question's metric over those that did, and its 95 % t interval; of a single one only the mean.
     """
 
+    repeat: int
     activation: str
     trials: int
     failed: int
@@ -48,66 +60,177 @@ class TunedBest:
     setting: str
     selection: float | None
     score: float | None
+    confirmed: int
+    confirmed_failed: int
+    mean: float | None
+    low: float | None
+    high: float | None
 
 
-def selection_metric(question: Question) -> str:
-    """Return the column that trials are chosen by: the question's metric on the validation cut."""
-    return f"validation_{question.metric.rpartition('_')[2]}"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TunedVerdict:
+    """The focus against one rival when both are tuned.
+
+    Parameters
+    ----------
+    rival : str
+        The rival.
+    searches : Comparison
+        Whether the focus wins tuned. Its unit is one repeat of the whole search: the difference of the two
+        winners of that repeat on fresh seeds.
+    winners : Comparison or None
+        Which of the two winners is better, its unit a fresh seed; about these two settings and no other.
+        None where the search was repeated.
+    """
+
+    rival: str
+    searches: Comparison
+    winners: Comparison | None
 
 
-def tuned_bests(runs: pd.DataFrame, question: Question) -> tuple[TunedBest, ...]:
-    """Return the best trial of each activation, chosen on validation, at equal budget.
+def placed(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return a frame of the design `tuned` with the columns `repeat` and `trial`, -1 for a confirmation."""
+    assert question.tuning is not None
+    places = [question.tuning.place(int(index)) for index in runs["index"]]
+    return runs.assign(
+        repeat=[place.repeat for place in places],
+        trial=[-1 if place.trial is None else place.trial for place in places],
+    )
+
+
+def equal_trials(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return the first trials of each repeat, as many as every activation has without a gap.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        A frame of the design `tuned` that passes `analysis.frame.check_runs`, sorted.
+        From `placed`.
+    question : Question
+        What is asked.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Sorted by activation in the order of the question, repeat and trial.
+    """
+    order = {name: place for place, name in enumerate(question.activations)}
+    trials = runs.loc[runs["trial"] >= 0]
+    trials = trials.assign(place=trials["activation"].map(order)).sort_values(["place", "repeat", "trial"])
+    # The n-th trial of a search has the number n where none before it is missing.
+    whole = trials["trial"] == trials.groupby(["repeat", "activation"]).cumcount()
+    counts = trials.loc[whole].groupby(["repeat", "activation"]).size()
+    every = pd.MultiIndex.from_product([sorted(set(trials["repeat"])), question.activations])
+    budget = counts.reindex(every, fill_value=0).groupby(level=0).min()
+    return trials.loc[trials["trial"] < trials["repeat"].map(budget).fillna(0)].drop(columns="place")
+
+
+def tuned_bests(runs: pd.DataFrame, question: Question) -> tuple[TunedBest, ...]:
+    """Return the winner of each search, chosen on validation, at equal budget.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        From `placed`, sorted.
     question : Question
         What is asked.
 
     Returns
     -------
     tuple of TunedBest
-        Focus first, then the rivals. The first of equally good trials counts.
+        Repeat by repeat, focus first. The first of equally good trials counts.
     """
-    budget = min(int((runs["activation"] == name).sum()) for name in question.activations)
+    keys = ["repeat", "activation"]
+    trials = dict(iter(equal_trials(runs, question).groupby(keys)))
+    fresh = dict(iter(runs.loc[runs["trial"] < 0].groupby(keys)))
+    nothing = runs.head(0)
     return tuple(
-        _best(runs.loc[runs["activation"] == name].head(budget), name, question)
+        _best(trials.get((repeat, name), nothing), fresh.get((repeat, name), nothing), repeat, name, question)
+        for repeat in sorted(set(runs["repeat"])) or [0]
         for name in question.activations
     )
 
 
-def _best(trials: pd.DataFrame, activation: str, question: Question) -> TunedBest:
+def _best(
+    trials: pd.DataFrame, fresh: pd.DataFrame, repeat: int, activation: str, question: Question
+) -> TunedBest:
     ended = trials.loc[trials["status"] == Status.OK.value]
-    chosen_by = selection_metric(question)
-    values = ended[chosen_by] if question.higher_is_better else -ended[chosen_by]
-    if not bool(values.notna().any()):
-        return TunedBest(
-            activation=activation,
-            trials=len(trials),
-            failed=len(trials) - len(ended),
-            configuration=None,
-            levels={},
-            setting="",
-            selection=None,
-            score=None,
-        )
-    best = ended.iloc[int(np.nanargmax(values.to_numpy()))]
+    values = ended[question.chosen_by] if question.higher_is_better else -ended[question.chosen_by]
+    chosen = None
+    if bool(values.notna().any()):
+        chosen = ended.iloc[int(np.nanargmax(values.to_numpy()))]
     levels: dict[str, Level] = {}
-    for factor in question.factors:
-        value = best[factor.name]
+    for factor in question.factors if chosen is not None else ():
+        value = chosen[factor.name]  # pyright: ignore[reportOptionalSubscript]
         levels[factor.name] = value.item() if hasattr(value, "item") else value
     texts = [
         f"{factor.name} {level_text(levels[factor.name])}{' × base' if factor.relative else ''}"
         for factor in question.factors
+        if levels
     ]
+    scores = fresh.loc[fresh["status"] == Status.OK.value, question.metric].to_numpy("float64")
+    mean = float(scores.mean()) if len(scores) else float("nan")
+    half = float("nan")
+    if len(scores) > 1:
+        half = float(special.stdtrit(len(scores) - 1, 0.975) * scores.std(ddof=1) / np.sqrt(len(scores)))
     return TunedBest(
+        repeat=repeat + 1,
         activation=activation,
         trials=len(trials),
         failed=len(trials) - len(ended),
-        configuration=str(best["configuration"]),
+        configuration=None if chosen is None else str(chosen["configuration"]),
         levels=levels,
         setting=", ".join(texts),
-        selection=rounded(float(best[chosen_by])),
-        score=rounded(float(best[question.metric])),
+        selection=None if chosen is None else rounded(float(chosen[question.chosen_by])),
+        score=None if chosen is None else rounded(float(chosen[question.metric])),
+        confirmed=len(fresh),
+        confirmed_failed=len(fresh) - len(scores),
+        mean=rounded(mean),
+        low=rounded(mean - half),
+        high=rounded(mean + half),
     )
+
+
+def tuned_verdicts(
+    runs: pd.DataFrame, question: Question, *, chance: float | None
+) -> tuple[TunedVerdict, ...]:
+    """Compare the focus with every rival when both are tuned.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        From `placed`.
+    question : Question
+        What is asked.
+    chance : float or None
+        Value of the metric from guessing, in its unit.
+
+    Returns
+    -------
+    tuple of TunedVerdict
+        One per rival, p-values adjusted by Holm over the rivals. Confirmations are paired by their number:
+        where two winners have the same setting they share all random numbers, elsewhere the pairs are
+        independent trainings, and the interval is right in both cases.
+    """
+    assert question.tuning is not None
+    fresh = runs.loc[runs["trial"] < 0]
+    repeat = fresh["repeat"].astype("str")
+    seed = repeat + "-" + fresh["replicate"].astype("str")
+    searches = _compared(fresh, question, unit=repeat, block=seed, chance=chance)
+    winners: tuple[Comparison | None, ...] = (None,) * len(searches)
+    if question.tuning.repeats == 1:
+        winners = _compared(fresh, question, unit=seed, block=seed, chance=chance)
+    return tuple(
+        TunedVerdict(rival=rival, searches=one, winners=other)
+        for rival, one, other in zip(question.rivals, searches, winners, strict=True)
+    )
+
+
+def _compared(
+    fresh: pd.DataFrame, question: Question, *, unit: pd.Series, block: pd.Series, chance: float | None
+) -> tuple[Comparison, ...]:
+    """Compare confirmations as blocks of a `paired` sweep without conditions, whose unit is `unit`."""
+    asked = dataclasses.replace(question, design="paired", factors=(), tuning=None)
+    blocks = fresh.assign(block=block, unit_id=unit, configuration=unit, adaptive=False)
+    blocks["index"] = fresh["repeat"]
+    paired = {rival: pairs(blocks, asked, rival, chance=chance) for rival in question.rivals}
+    return comparisons(blocks, paired, asked)

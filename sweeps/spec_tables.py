@@ -13,6 +13,7 @@ from study.errors import InputError
 from study.question import Role
 from study.references import is_reference
 from study.training import Level
+from study.tuning import Sampler, Tuning
 from sweeps.settings import LARGEST, Metric
 from sweeps.spec_errors import nearest, sentence_error, wrong_value_error
 
@@ -144,9 +145,26 @@ class TuningTable(Table):
         ge=1,
         le=100_000,
     )
-    sampler: Literal["random", "tpe"] = Field(
-        default="random", description="how they are chosen", examples=["random"]
+    sampler: Sampler = Field(default="random", description="how they are chosen", examples=["random"])
+    repeats: int = Field(
+        default=1,
+        description="how often the whole search is done, each time from other seeds",
+        examples=[6],
+        ge=1,
+        le=1000,
     )
+    confirm: int = Field(
+        default=10,
+        description="the trainings of each winner on fresh seeds",
+        examples=[10],
+        ge=1,
+        le=10_000,
+    )
+
+    @property
+    def tuning(self) -> Tuning:
+        """The same as the analysis knows it."""
+        return Tuning(**self.model_dump())
 
 
 def _kind_of_fixed(value: object) -> str:

@@ -75,5 +75,12 @@ def test_a_sweep_may_grow_beyond_what_is_recorded(changes: dict[str, Any]) -> No
 
 def test_the_trials_of_a_search_are_no_growth() -> None:
     tuned = {**TUNED, "replicated_share": GONE}
-    more = {**tuned, "tuning": {"trials": 6, "sampler": "tpe"}}
-    assert refused(spec_with(tuned), spec_with(more)) == ["tuning.trials: 5 -> 6"]
+    more = {**tuned, "tuning": {"trials": 6, "sampler": "random", "confirm": 1}}
+    lines = ["tuning.trials: 5 -> 6", 'tuning.sampler: "tpe" -> "random"', "tuning.confirm: 2 -> 1"]
+    assert refused(spec_with(tuned), spec_with(more)) == lines
+
+
+def test_repeats_and_confirmations_of_a_search_are_growth() -> None:
+    tuned = {**TUNED, "replicated_share": GONE}
+    newer = spec_with({**tuned, "tuning": {"trials": 5, "sampler": "tpe", "repeats": 6, "confirm": 3}})
+    refuse_other_results(record_of(spec_with(tuned)), newer, question_of(newer))
