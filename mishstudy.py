@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
     from analysis.criteria import CriteriaTable
@@ -55,6 +56,16 @@ DataHomeOption = Annotated[
 ]
 SpecArgument = Annotated[Path, typer.Argument(help="The sweep as a TOML file.", metavar="SPEC")]
 NameArgument = Annotated[str, typer.Argument(help="Name of a sweep in the home.")]
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", help="Allow any false verdict in the level rows 5 % in all (Holm)."),
+]
+TrackingOption = Annotated[
+    str | None, typer.Option(help="MLflow tracking URI; default: mlflow.db in the home.")
+]
+StorageOption = Annotated[
+    str | None, typer.Option(help="Optuna storage URL; default: the journal in the home.")
+]
 EngineOption = Annotated[str, typer.Option(help="auto, fit or population.")]
 
 DEFAULT_HOME = Path("runs")
@@ -105,12 +116,8 @@ def sweep(
     spec: SpecArgument,
     home: HomeOption = DEFAULT_HOME,
     engine: EngineOption = "auto",
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow tracking URI; default: mlflow.db in the home.")
-    ] = None,
-    storage: Annotated[
-        str | None, typer.Option(help="Optuna storage URL; default: the journal in the home.")
-    ] = None,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
     data: DataOption = None,
     accept_mixed: Annotated[
         bool, typer.Option("--accept-mixed", help="Go on under another environment than the results so far.")
@@ -283,6 +290,7 @@ def table(
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Name of the metric's unit, in the plural.")] = None,
     chance: Annotated[float | None, typer.Option(help="Value of the metric from guessing.")] = None,
+    strict: StrictOption = False,
 ) -> None:
     """Print or export the recommendation table of a sweep, or of runs of your own.
 
@@ -323,9 +331,10 @@ def table(
     if name is not None and given:
         raise InputError(f"{given[0]} is for runs of your own; a sweep has its question in its spec.")
     if name is not None:
-        made = _criteria(ledger.read(_home(home).existing(name), curves=False))
+        made = _criteria(ledger.read(_home(home).existing(name), curves=False), strict=strict)
     else:
-        made = _foreign_criteria(runs, experiment, tracking_uri or _home(home).tracking_uri, options)
+        uri = tracking_uri or _home(home).tracking_uri
+        made = _foreign_criteria(runs, experiment, uri, options, strict=strict)
     if format is None and out is None:
         _show_table(made)
         return
@@ -341,6 +350,7 @@ def report(
     name: NameArgument,
     out: Annotated[Path, typer.Option(callback=_out, help="The HTML file to write.")],
     home: HomeOption = DEFAULT_HOME,
+    strict: StrictOption = False,
 ) -> None:
     """Write the report of a sweep as one self-contained HTML file.
 
@@ -349,8 +359,94 @@ def report(
     from study import ledger
 
     where = _home(home)
-    _write(out, _report(where, ledger.read(where.existing(name))))
+    _write(out, _report(where, ledger.read(where.existing(name)), strict=strict))
     _say(f"Wrote {out}.")
+
+
+@app.command()
+def figures(
+    name: NameArgument,
+    out: Annotated[Path, typer.Option(help="The folder to write to; made where it is missing.")],
+    home: HomeOption = DEFAULT_HOME,
+    format: Annotated[
+        str, typer.Option(help="svg, png or pdf, with commas between for several.")
+    ] = "svg,png,pdf",
+    strict: StrictOption = False,
+) -> None:
+    """Write the figures of a sweep at print size, a file each.
+
+    Example: `mishstudy figures quickstart --out figures --format pdf`
+    """
+    from analysis.figures import FORMATS
+    from study import ledger
+    from study.errors import InputError
+
+    formats = [each.strip() for each in format.split(",")]
+    if unknown := [each for each in formats if each not in FORMATS]:
+        raise InputError(
+            f"--format takes {', '.join(FORMATS)}, and {unknown[0]!r} was given; use one of them or several."
+        )
+    where = _home(home)
+    record = ledger.read(where.existing(name))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out names a folder, and {str(out)!r} cannot be made ({error.strerror}); name another one."
+        ) from error
+    drawn = _figures(record, _criteria(record, strict=strict))
+    for title, figure in drawn.items():
+        for each in formats:
+            _write(out / f"{title}.{each}", FORMATS[each](figure))
+    _say(f"Wrote {len(drawn)} figures to {out}.")
+
+
+@app.command()
+def cost(
+    name: NameArgument,
+    home: HomeOption = DEFAULT_HOME,
+    format: Annotated[str, typer.Option(help="md, csv or json.")] = "md",
+    out: Annotated[
+        Path | None, typer.Option(callback=_out, help="File to write; default: the terminal.")
+    ] = None,
+) -> None:
+    """Say what each activation cost beside what it brought: seconds an epoch, to a target, at equal time.
+
+    Example: `mishstudy cost quickstart`
+    """
+    from analysis.cost import cost_of
+    from analysis.cost_tables import FORMATS
+    from analysis.frame import curves_frame, runs_frame
+    from study import ledger
+    from study.errors import InputError
+
+    if format not in FORMATS:
+        raise InputError(f"--format takes {', '.join(FORMATS)}, and {format!r} was given; use one of them.")
+    record = ledger.read(_home(home).existing(name))
+    text = FORMATS[format](cost_of(runs_frame(record), curves_frame(record), record))
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        _write(out, text)
+
+
+@app.command()
+def rebuild(
+    name: NameArgument,
+    home: HomeOption = DEFAULT_HOME,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Write what MLflow and Optuna show of a sweep anew from its ledger, say after its home was moved.
+
+    Example: `mishstudy rebuild quickstart`
+    """
+    from sweeps.progress import TerminalMonitor
+    from sweeps.rebuild import rebuild as make_anew
+
+    where = _home(home)
+    with TerminalMonitor(name) as monitor:
+        make_anew(name, where, monitor, _publish(where), tracking_uri=tracking_uri, storage=storage)
 
 
 @app.command()
@@ -487,7 +583,8 @@ def _planned_rows(
     if spec.design == "tuned":
         if detect is not None or pilot is not None:
             raise InputError(
-                "--detect and --pilot are about verdicts, and a tuned sweep has none; leave them out."
+                "--detect and --pilot are about the rows of equal settings, and a tuned sweep has none; "
+                "leave them out."
             )
         return None
     question = planned_question(spec, design.trainings(spec))
@@ -504,7 +601,7 @@ def _planned_rows(
     )
 
 
-def _criteria(record: "Record") -> "CriteriaTable":
+def _criteria(record: "Record", *, strict: bool = False) -> "CriteriaTable":
     from analysis.agreement import agreement_of
     from analysis.criteria import criteria_table
     from analysis.frame import runs_frame
@@ -514,30 +611,46 @@ def _criteria(record: "Record") -> "CriteriaTable":
         record.question,
         mixed=record.mixed,
         agreement=agreement_of(record),
+        strict=strict,
         chance=record.chance,
         stopped_at=record.stopped_at,
     )
 
 
 def _foreign_criteria(
-    runs: Path | None, experiment: str | None, tracking_uri: str, options: Mapping[str, Any]
+    runs: Path | None,
+    experiment: str | None,
+    tracking_uri: str,
+    options: Mapping[str, Any],
+    *,
+    strict: bool,
 ) -> "CriteriaTable":
     from analysis.foreign_table import ask_of, table_of_file, table_of_runs
 
     ask = ask_of(options)
     if runs is not None:
-        return table_of_file(runs, ask)
+        return table_of_file(runs, ask, strict=strict)
     from study.mlflow_runs import read_experiment
 
-    return table_of_runs(read_experiment(experiment or "", tracking_uri, ask.treatment, ask.metric), ask)
+    found = read_experiment(experiment or "", tracking_uri, ask.treatment, ask.metric)
+    return table_of_runs(found, ask, strict=strict)
 
 
-def _report(home: "Home", record: "Record") -> str:
+def _report(home: "Home", record: "Record", *, strict: bool) -> str:
     from analysis.frame import curves_frame, runs_frame
     from analysis.report import report_html
 
-    made, runs, curves = _criteria(record), runs_frame(record), curves_frame(record)
+    made, runs, curves = _criteria(record, strict=strict), runs_frame(record), curves_frame(record)
     return report_html(made, runs, curves, record, predicted=_predicted(home, record))
+
+
+def _figures(record: "Record", made: "CriteriaTable") -> "dict[str, Figure]":
+    from analysis.figures import all_figures
+    from analysis.frame import curves_frame, runs_frame
+    from analysis.profile import best_rows
+
+    question = record.question
+    return all_figures(best_rows(runs_frame(record), question), curves_frame(record), made, question)
 
 
 def _predicted(home: "Home", record: "Record") -> dict[str, Any] | None:
@@ -561,13 +674,16 @@ def _publish(home: "Home") -> "Callable[[Record], Results]":
 
     def results(record: "Record") -> "Results":
         from analysis import exports
+        from analysis.cost import cost_of
+        from analysis.cost_tables import to_markdown
         from analysis.figures import all_figures, to_png, to_svg
         from analysis.frame import curves_frame, runs_frame
+        from analysis.profile import best_rows
         from analysis.report import report_html
         from study.dashboard import Results
 
         made, runs, curves = _criteria(record), runs_frame(record), curves_frame(record)
-        figures = all_figures(runs, curves, made)
+        figures = all_figures(best_rows(runs, record.question), curves, made, record.question)
         drawings = {title: to_svg(figure) for title, figure in figures.items()}
         page = report_html(made, runs, curves, record, predicted=_predicted(home, record), drawings=drawings)
         (home.sweep(record.question.name) / "report.html").write_text(page, encoding="utf-8")
@@ -577,6 +693,7 @@ def _publish(home: "Home") -> "Callable[[Record], Results]":
             "table/criteria.json": exports.to_json(made),
             "table/criteria.csv": exports.to_csv(made),
             "runs.parquet": runs,
+            "cost.md": to_markdown(cost_of(runs, curves, record)),
             "report.html": page,
         }
         artifacts |= {f"figures/{title}.svg": drawing for title, drawing in drawings.items()}
@@ -631,12 +748,12 @@ def _say(sentence: str) -> None:
     sys.stderr.write(sentence + "\n")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: str | bytes) -> None:
     from study.errors import InputError
     from study.whole_files import write_whole
 
     try:
-        write_whole(path, text)
+        write_whole(path, content)
     except OSError as error:
         raise InputError(
             f"--out names a file that can be written, and {path} is not ({error.strerror}); name another one."

@@ -1,13 +1,14 @@
 """How far the two engines agree: trainings of a sweep beside what the reference engine made of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from statistics import median
 
 from analysis.compare import FAILURES
 from analysis.estimates import rounded
 from analysis.summaries import joined, quantity_text
-from study.ledger import Record
+from study.ledger import Entry, Record
+from study.profile import best_entries
 from study.question import Question
 from study.training import Status, TrainingResult
 
@@ -51,19 +52,19 @@ def agreement_of(record: Record) -> Agreement | None:
     if {fingerprint["engine"] for fingerprint in record.fingerprints} <= {REFERENCE}:
         return None
     question = record.question
-    both = [
-        (entry.training, entry.result, record.checks[entry.training.digest])
-        for entry in record.entries
-        if entry.training.digest in record.checks
-    ]
+    repeated = [entry for entry in record.entries if entry.training.digest in record.checks]
+    checks = [replace(entry, result=record.checks[entry.training.digest]) for entry in repeated]
+    both = [(ours.result, theirs.result) for ours, theirs in zip(repeated, checks, strict=True)]
     distances = [
         abs(ours.metrics[question.metric] - theirs.metrics[question.metric])
-        for _, ours, theirs in both
+        for ours, theirs in both
         if ours.status is theirs.status is Status.OK
     ]
     blocks: dict[str, dict[str, tuple[TrainingResult, TrainingResult]]] = {}
-    for training, ours, theirs in both:
-        blocks.setdefault(training.block, {})[training.activation] = ours, theirs
+    ours, theirs = (_by_side(best_entries(question, side)) for side in (repeated, checks))
+    for side in ours:
+        if side in theirs:
+            blocks.setdefault(side[0], {})[side[1]] = ours[side], theirs[side]
     pairs = outcomes_differ = 0
     rivals_differ: list[str] = []
     for rival in question.rivals:
@@ -77,13 +78,17 @@ def agreement_of(record: Record) -> Agreement | None:
     return Agreement(
         blocks=len(blocks),
         trainings=len(both),
-        statuses_differ=sum(ours.status is not theirs.status for _, ours, theirs in both),
+        statuses_differ=sum(ours.status is not theirs.status for ours, theirs in both),
         median=rounded(median(distances)) if distances else None,
         largest=rounded(max(distances)) if distances else None,
         pairs=pairs,
         outcomes_differ=outcomes_differ,
         rivals_differ=tuple(rivals_differ),
     )
+
+
+def _by_side(entries: Iterable[Entry]) -> dict[tuple[str, str], TrainingResult]:
+    return {(entry.training.block, entry.training.activation): entry.result for entry in entries}
 
 
 def _differences(

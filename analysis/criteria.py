@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_ty
 import pandas as pd
 
 from analysis.agreement import Agreement
+from analysis.best_of_k import BestOfDifference, TuningCurve, best_of_differences, tuning_curves
 from analysis.compare import Comparison, Verdict, comparisons, pairs
 from analysis.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
 from analysis.failures import FailureRate, TrainedDifference, failure_rates, trained_differences
@@ -21,17 +22,19 @@ from analysis.gates import Gate, gates
 from analysis.interactions import Interaction, interactions
 from analysis.notes import notes
 from analysis.pairing import Pairing, pairings
+from analysis.profile import ProfiledLevel, best_rows, profiled_levels
 from analysis.ranking import Ranking, ranking
 from analysis.recommendation import recommend
 from analysis.sequence import RunningHeadline, complete_configurations, running_headlines, stopped_rows
 from analysis.summaries import FactorSummary, LevelVerdict
 from analysis.thresholds import Threshold, thresholds
-from analysis.tuned import TunedBest, tuned_bests
+from analysis.tuned import TunedBest, TunedVerdict, equal_trials, placed, tuned_bests, tuned_verdicts
 from analysis.units import unit_means
 from analysis.unpaired import unpaired_comparisons
 from study.errors import InputError
 from study.question import Question
 from study.training import Status
+from study.tuning import Tuning
 
 __all__ = [
     "Comparison",
@@ -39,6 +42,7 @@ __all__ = [
     "FactorSummary",
     "LevelVerdict",
     "TunedBest",
+    "TunedVerdict",
     "Verdict",
     "criteria_table",
 ]
@@ -52,7 +56,7 @@ class CriteriaTable:
     """The table with everything needed to read it without the sweep.
 
     Every number is rounded to six significant digits when the table is built. The designs `ofat` and
-    `paired` have comparisons and no `tuned`; the design `tuned` has `tuned` and no comparisons; without
+    `paired` have comparisons and nothing tuned; the design `tuned` has the tuned parts alone; without
     pairs (`unpaired`) there are comparisons and failure rates, and what is measured on pairs is empty.
 
     Parameters
@@ -67,6 +71,11 @@ class CriteriaTable:
         What it is compared with, in the order of the spec.
     design : {"ofat", "paired", "tuned", "unpaired"}
         How configurations were chosen, see `study.question.Question`.
+    verdicts : {"untuned", "tuned"}
+        Of which kind all verdicts of the table are: `untuned`, where focus and rival ran at equal settings or
+        as they came, or `tuned`, where each was searched for its own best setting.
+    tuning : Tuning or None
+        Size of a `tuned` sweep; None for the other designs.
     dataset, architecture : str
         As in the spec; empty for runs from elsewhere.
     dataset_note : str
@@ -132,6 +141,10 @@ class CriteriaTable:
         Where the numeric factors among those turn the verdict.
     interactions : tuple of Interaction
         One per rival: whether factors act together. Empty with fewer than two conditions and in `ofat`.
+    profiled : tuple of ProfiledLevel
+        How each activation did at each level of a profiled factor; empty without one. All else but the
+        numbers of trainings is about the best level of each activation in each block, a failure being one
+        at every level.
     ranking : Ranking or None
         All activations against each other; None with too few units and in `tuned`.
     failure_rates : tuple of FailureRate
@@ -141,7 +154,13 @@ class CriteriaTable:
     pairing : tuple of Pairing
         What pairing is worth, region by region, rival by rival.
     tuned : tuple of TunedBest
-        One per activation, focus first: the best trial of each, without a verdict.
+        Repeat by repeat, focus first: the winner of each search.
+    tuned_verdicts : tuple of TunedVerdict
+        One per rival: whether the focus wins tuned.
+    tuning_curves : tuple of TuningCurve
+        One per activation, focus first, on the validation metric.
+    best_of : tuple of BestOfDifference
+        Rival by rival: the difference of the best of k trials, for a random sampler with enough of them.
     notes : tuple of str
         Settings and caveats for the reader, plain sentences.
     """
@@ -151,6 +170,8 @@ class CriteriaTable:
     focus: str
     rivals: tuple[str, ...]
     design: Literal["ofat", "paired", "tuned", "unpaired"]
+    verdicts: Literal["untuned", "tuned"]
+    tuning: Tuning | None
     dataset: str
     architecture: str
     dataset_note: str
@@ -184,11 +205,15 @@ class CriteriaTable:
     gates: tuple[Gate, ...]
     thresholds: tuple[Threshold, ...]
     interactions: tuple[Interaction, ...]
+    profiled: tuple[ProfiledLevel, ...]
     ranking: Ranking | None
     failure_rates: tuple[FailureRate, ...]
     trained_differences: tuple[TrainedDifference, ...]
     pairing: tuple[Pairing, ...]
     tuned: tuple[TunedBest, ...]
+    tuned_verdicts: tuple[TunedVerdict, ...]
+    tuning_curves: tuple[TuningCurve, ...]
+    best_of: tuple[BestOfDifference, ...]
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -277,7 +302,8 @@ def criteria_table(
         If `runs` is not a runs frame of `question`.
     """
     check_runs(runs, question)
-    runs = sorted_runs(runs, question)
+    every = sorted_runs(runs, question)
+    runs = best_rows(every, question)
     tuned = question.design == "tuned"
     apart = question.design in ("tuned", "unpaired")
     # NOTE: the paired designs leave adaptive rows out of everything; a `tuned` frame has no others.
@@ -290,7 +316,7 @@ def criteria_table(
         rows = unpaired_comparisons(runs, question, chance=chance, strict=strict)
     elif not tuned:
         rows = comparisons(runs, paired, question, strict=strict)
-    missing = len(runs) < question.planned_trainings
+    missing = len(every) < question.planned_trainings
     stopped_at = stopped_at if missing else None
     running: tuple[RunningHeadline, ...] = ()
     if question.design == "paired" and missing:
@@ -308,12 +334,16 @@ def criteria_table(
     tested = () if apart else gates(units, question)
     turned = thresholds(units, tested, question)
     shares = {row.rival: row.failure_share for row in headline}
+    searched = placed(runs, question) if tuned else runs
+    trials = equal_trials(searched, question) if tuned else runs
     table = CriteriaTable(
         name=question.name,
         question=question.question,
         focus=question.focus,
         rivals=question.rivals,
         design=question.design,
+        verdicts="tuned" if tuned else "untuned",
+        tuning=question.tuning,
         dataset=question.dataset,
         architecture=question.architecture,
         dataset_note=question.dataset_note,
@@ -326,17 +356,17 @@ def criteria_table(
         alpha=ALPHA,
         minimum_units=MINIMUM_UNITS,
         strict=strict,
-        configurations=int(used["configuration"].nunique()),
+        configurations=int((searched["trial"] >= 0).sum()) if tuned else int(used["configuration"].nunique()),
         planned_configurations=question.planned_configurations,
         replicates=int(used.groupby("configuration")["replicate"].nunique().max()) if len(used) else 0,
-        trainings=len(runs),
+        trainings=len(every),
         planned_trainings=question.planned_trainings,
         provisional=provisional,
         stopped_at=stopped_at,
         running=running,
         mixed=mixed,
         agreement=agreement,
-        adaptive_excluded=len(runs) - len(used),
+        adaptive_excluded=0 if tuned else int(every["adaptive"].sum()),
         failures=failures,
         dropped=max((row.dropped for row in headline), default=0),
         pair_correlation={rival: pair_correlation(found) for rival, found in paired.items()},
@@ -347,11 +377,15 @@ def criteria_table(
         gates=tested,
         thresholds=turned,
         interactions=() if apart else interactions(units, question),
+        profiled=profiled_levels(every, runs, question),
         ranking=None if apart else ranking(runs, question),
         failure_rates=() if tuned else failure_rates(runs, question, chance=chance),
         trained_differences=(() if apart else trained_differences(paired, shares, question, chance=chance)),
         pairing=() if apart else pairings(runs, paired, question),
-        tuned=tuned_bests(runs, question) if tuned else (),
+        tuned=tuned_bests(searched, question) if tuned else (),
+        tuned_verdicts=tuned_verdicts(searched, question, chance=chance) if tuned else (),
+        tuning_curves=tuning_curves(trials, question) if tuned else (),
+        best_of=best_of_differences(trials, question, chance=chance) if tuned else (),
         notes=(),
     )
     return dataclasses.replace(table, notes=notes(table))

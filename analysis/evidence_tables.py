@@ -3,6 +3,7 @@
 from analysis.criteria import CriteriaTable
 from analysis.gates import Gate
 from analysis.levels import number_text
+from analysis.profile import level_words
 from analysis.summaries import amount_text, interval_text, joined, p_text, unit_name
 from analysis.thresholds import RegionGain, Threshold
 
@@ -94,7 +95,7 @@ def failure_rows(table: CriteriaTable) -> Rows:
         rows.append(
             {
                 "Activation": rate.activation,
-                "Trainings": str(rate.trainings),
+                "Blocks" if table.profiled else "Trainings": str(rate.trainings),
                 "Failed": str(rate.failed),
                 "Failure rate [95 %]": _percent(rate.rate, rate.low, rate.high),
                 "At chance": str(rate.stuck),
@@ -106,6 +107,19 @@ def failure_rows(table: CriteriaTable) -> Rows:
             }
         )
     return rows
+
+
+def profile_rows(table: CriteriaTable) -> Rows:
+    """Return which level of a profiled factor each activation took how often, a row per activation.
+
+    A cell holds the number of blocks, and in brackets the trainings at that level that failed, if any.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for one in table.profiled:
+        row = rows.setdefault(one.activation, {"Activation": one.activation})
+        failed = f" ({one.failed} failed)" if one.failed else ""
+        row[level_words(one)] = f"{one.chosen}{failed}"
+    return list(rows.values())
 
 
 def ranking_rows(table: CriteriaTable) -> Rows:

@@ -1,7 +1,7 @@
 """The criteria table as Markdown, CSV, JSON, LaTeX and HTML.
 
 All of them show the cells of `summary_rows` and `evidence_rows`, for the design `tuned` those of
-`tuned_rows` (CSV and JSON the numbers behind them), and are byte for byte equal for equal tables.
+`analysis.tuned_tables` (CSV and JSON the numbers behind them), and are byte for byte equal for equal tables.
 Numbers in the table have six significant digits; cells show one digit more than delta needs, and
 p-values two. Names come from users and are escaped.
 """
@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 
+from analysis import tuned_tables
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable
 from analysis.evidence_tables import (
@@ -23,12 +24,13 @@ from analysis.evidence_tables import (
     gate_rows,
     interaction_rows,
     pairing_rows,
+    profile_rows,
     ranking_rows,
 )
 from analysis.gates import Gate
-from analysis.summaries import amount_text, interval_text, p_text, remarks, unit_name
+from analysis.profile import profile_line
+from analysis.summaries import interval_text, p_text, remarks, unit_name
 from analysis.thresholds import Threshold
-from analysis.tuned import TunedBest
 
 
 def summary_rows(table: CriteriaTable, *, each_rival: bool = False) -> Rows:
@@ -91,30 +93,12 @@ def evidence_rows(table: CriteriaTable) -> Rows:
     return rows
 
 
-def tuned_rows(table: CriteriaTable) -> Rows:
-    """Return the best trial of each activation as text, focus first; none unless the design is `tuned`."""
-
-    def score(value: float | None) -> str:
-        return "-" if value is None else amount_text(value, table.delta)
-
-    kind = table.metric.rpartition("_")[2]
-    return [
-        {
-            "Activation": best.activation,
-            "Best setting": best.setting or "-",
-            f"Chosen by validation {kind}": score(best.selection),
-            f"{table.metric} of that trial": score(best.score),
-            "Trials": str(best.trials),
-            "Failed": str(best.failed),
-        }
-        for best in table.tuned
-    ]
-
-
 def title(table: CriteriaTable) -> str:
     """Return the heading of a table."""
     return (
-        "Best of each activation when tuned" if table.design == "tuned" else f"When does {table.focus} win?"
+        f"Does {table.focus} win when each is tuned?"
+        if table.design == "tuned"
+        else f"When does {table.focus} win?"
     )
 
 
@@ -128,8 +112,9 @@ def status_line(table: CriteriaTable) -> str:
             f"Stopped early: the first {table.stopped_at} of {table.planned_configurations} configurations "
             "decided the overall row; what is said of levels and factors is exploratory."
         )
+    parts += [profile_line(table.profiled)] if table.profiled else []
     if table.design == "tuned":
-        parts.append("An adaptive search: it ranks nothing and has no verdict.")
+        parts.append(tuned_tables.status(table))
     if table.design == "unpaired":
         parts.append(
             f"Unpaired: {table.focus} and its rivals ran at different settings, so means over different "
@@ -141,9 +126,12 @@ def status_line(table: CriteriaTable) -> str:
 def sections(table: CriteriaTable) -> list[tuple[str, Rows]]:
     """Return the tables to show with their captions, the answer first; none is empty."""
     found = [
-        ("Best trial of each activation", tuned_rows(table)),
+        ("Verdicts when tuned", tuned_tables.verdict_rows(table)),
+        ("Winners", tuned_tables.winner_rows(table)),
+        ("Best of k trials", tuned_tables.best_of_rows(table)),
         ("Recommendation", summary_rows(table)),
         ("Against each rival", summary_rows(table, each_rival=True)),
+        ("Chosen learning rates", profile_rows(table)),
         ("What matters", gate_rows(table)),
         ("Tree", interaction_rows(table)),
         ("Ranking", ranking_rows(table)),
@@ -155,7 +143,9 @@ def sections(table: CriteriaTable) -> list[tuple[str, Rows]]:
 
 
 def sentences(table: CriteriaTable) -> list[str]:
-    """Return the rows of the recommendation as advice, the overall answer first."""
+    """Return the rows of the recommendation as advice, the overall answer first; tuned, one per rival."""
+    if table.design == "tuned":
+        return tuned_tables.sentences(table)
     return [summary.sentence for summary in table.summaries if summary.rival is None]
 
 
@@ -174,7 +164,9 @@ def markdown_escape(text: str) -> str:
     return re.sub(r"^(\d*)(?=[#>=+.)-]+ )", r"\1\\", text)
 
 
-def _markdown_table(cells: list[list[str]]) -> str:
+def markdown_table(rows: Rows) -> str:
+    """Return rows as a table in GitHub-flavoured Markdown."""
+    cells = _cells(rows, markdown_escape)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
@@ -188,8 +180,8 @@ def answer_markdown(table: CriteriaTable) -> str:
     """Return the answer alone as GitHub-flavoured Markdown: status, recommendation, the same as sentences."""
     _, first = sections(table)[0]
     parts = [f"**{line}**" for line in [status_line(table)] if line]
-    parts.append(_markdown_table(_cells(first, markdown_escape)))
-    if table.summaries:
+    parts.append(markdown_table(first))
+    if sentences(table):
         parts.append("\n".join(f"- {markdown_escape(sentence)}" for sentence in sentences(table)))
     return "\n\n".join(parts)
 
@@ -198,7 +190,7 @@ def to_markdown(table: CriteriaTable) -> str:
     """Return the table as GitHub-flavoured Markdown: the answer, why, every comparison, notes."""
     parts = [f"# {markdown_escape(title(table))}", markdown_escape(table.question), answer_markdown(table)]
     for caption, rows in sections(table)[1:]:
-        parts += [f"## {caption}", _markdown_table(_cells(rows, markdown_escape))]
+        parts += [f"## {caption}", markdown_table(rows)]
     parts += ["## Notes", "\n".join(f"- {markdown_escape(note)}" for note in table.notes)]
     return "\n\n".join(parts) + "\n"
 
@@ -207,9 +199,10 @@ def to_metrics(table: CriteriaTable) -> dict[str, float]:
     """Return numbers to sort sweeps by: `difference/<rival>`, `win_rate/<rival>`, `verdicts/<verdict>`.
 
     Difference and win rate are those of the headline; the verdicts are counted over the levels of the
-    conditions and the rivals. For the design `tuned`: `best/<activation>`, the metric of its best trial.
+    conditions and the rivals. For the design `tuned`: `tuned/<activation>`, the metric of its winners on
+    fresh seeds, and `difference_tuned/<rival>`, both the mean over the repeats of the search.
     """
-    numbers = {f"best/{best.activation}": best.score for best in table.tuned}
+    numbers = tuned_tables.metrics(table)
     for comparison in table.headline:
         numbers[f"difference/{comparison.rival}"] = comparison.difference
         numbers[f"win_rate/{comparison.rival}"] = comparison.win_rate
@@ -225,11 +218,12 @@ def to_csv(table: CriteriaTable) -> str:
     `stable_under` is spread over columns `stable_under_...`, and the gate and threshold of a factor and
     rival stand beside each of its levels; an empty cell is a number that does not exist; `provisional`
     says whether planned trainings are missing. For the design `tuned`: the fields
-    of `TunedBest`, a row per activation, its levels in a column per factor.
+    of `TunedBest`, a row per search and activation, its levels in a column per factor, and beside each rival
+    the verdict when tuned.
     """
     gates = {(gate.parameter, gate.rival): gate for gate in table.gates}
     thresholds = {(found.parameter, found.rival): found for found in table.thresholds}
-    rows = [_csv_of_tuned(best) for best in table.tuned]
+    rows = tuned_tables.csv_rows(table)
     for comparison in () if table.tuned else table.headline + table.levels:
         key = (comparison.parameter or "", comparison.rival)
         rows.append(
@@ -241,12 +235,6 @@ def to_csv(table: CriteriaTable) -> str:
     writer.writeheader()
     writer.writerows({**row, "provisional": table.provisional} for row in rows)
     return text.getvalue()
-
-
-def _csv_of_tuned(best: TunedBest) -> dict[str, object]:
-    fields = {field.name: getattr(best, field.name) for field in dataclasses.fields(best)}
-    levels = fields.pop("levels")
-    return {**fields, **levels}
 
 
 def _csv_of_comparison(comparison: Comparison, table: CriteriaTable) -> dict[str, object]:
@@ -317,7 +305,8 @@ def _latex_table(cells: list[list[str]], columns: str, caption: str) -> str:
 def _latex_columns(rows: Rows) -> str:
     """Return the column types of a table: headings whose cells run long get a share of the line each."""
     shares = {
-        "Best setting": 0.3,
+        "Setting": 0.3,
+        "Winners of this search": 0.22,
         "Who wins elsewhere": 0.22,
         "Evidence": 0.34,
         "Verdict": 0.16,
@@ -373,7 +362,7 @@ def to_html(table: CriteriaTable) -> str:
     ]
     (caption, first), *others = sections(table)
     parts.append(_html_table(_cells(first, html.escape), caption))
-    parts += [listed(sentences(table))] if table.summaries else []
+    parts += [listed(sentences(table))] if sentences(table) else []
     parts += [_html_table(_cells(rows, html.escape), caption) for caption, rows in others]
     parts += [listed(table.notes), "</section>"]
     return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode() + "\n"

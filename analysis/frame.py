@@ -1,9 +1,10 @@
 """The runs frame: a ledger as a tidy table, one row per training, and the check of its schema.
 
 Columns, in order: who and where (`digest`, `unit_id`, `configuration`, `index`, `replicate`,
-`block`, `activation`, `adaptive`), one column per factor under the spec's own key, then what came
-back. Everything the analysis says is computed from this frame and the question alone, so a frame
-from elsewhere (a CSV, another tracker) is as good as a ledger if it passes `check_runs`.
+`block`, `activation`, `adaptive`), one column per factor under the spec's own key, a profiled one
+last, then what came back. Everything the analysis says is computed from this frame and the question
+alone, so a frame from elsewhere (a CSV, another tracker) is as good as a ledger if it passes
+`check_runs`.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,9 @@ import pandas as pd
 from pandas.api import types
 
 from analysis.levels import off_baseline
-from analysis.tuned import selection_metric
 from study.errors import InputError
 from study.question import Factor, Question, Structure
-from study.training import Status
+from study.training import Level, Status
 
 if TYPE_CHECKING:
     from study.ledger import Record
@@ -95,7 +95,7 @@ def columns(question: Question) -> dict[str, Column]:
 
     A metric that is none of `METRICS`, or comes in another unit, may have any finite value.
     """
-    factors = {factor.name: _factor_column(factor) for factor in question.factors}
+    factors = {factor.name: _factor_column(factor) for factor in question.varied}
     known = METRICS.get(question.metric)
     own = known if known is not None and known.unit == question.unit else Column("float64", question.unit)
     return {**_IDENTITY, **factors, **_RESULT, question.metric: own}
@@ -122,8 +122,8 @@ def runs_frame(record: "Record") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns as in `columns(record.question)`; sorted by configuration index, replicate and the
-        order of the activations in the question, whatever the order in the ledger.
+        Columns as in `columns(record.question)`; sorted by configuration index, replicate, level of a
+        profiled factor and the order of the activations in the question, whatever the order in the ledger.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def runs_frame(record: "Record") -> pd.DataFrame:
                 "block": block,
                 "activation": training.activation,
                 "adaptive": entry.adaptive,
-                **entry.configuration.levels,
+                **entry.levels,
                 "status": result.status.value,
                 "reason": result.reason,
                 **result.metrics,
@@ -178,10 +178,18 @@ def runs_frame(record: "Record") -> pd.DataFrame:
 
 
 def sorted_runs(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Return `frame` sorted by configuration index, replicate and the question's order of activations."""
-    order = frame["activation"].map({name: place for place, name in enumerate(question.activations)})
-    keys = frame[["index", "replicate", "block"]].assign(place=order).reset_index(drop=True)
-    sequence = keys.sort_values(["index", "replicate", "block", "place"], kind="stable").index
+    """Return `frame` sorted by configuration index, replicate and the question's order of activations.
+
+    Levels of a profiled factor come before the activations, in the order of the spec.
+    """
+    orders: dict[str, tuple[Level, ...]] = {"activation": question.activations}
+    if question.profile is not None:
+        orders = {question.profile.name: question.profile.levels or (), **orders}
+    keys = frame[["index", "replicate", "block"]].reset_index(drop=True)
+    for name, order in orders.items():
+        places = {value: place for place, value in enumerate(order)}
+        keys[name] = frame[name].map(places).to_numpy()
+    sequence = keys.sort_values(list(keys.columns), kind="stable").index
     return frame.iloc[sequence].reset_index(drop=True)
 
 
@@ -196,26 +204,35 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
     ----------
     frame : pandas.DataFrame
         One row per training; further columns are allowed. Of the columns about results only the status
-        and the compared metric (in `tuned` also the one that trials are chosen by) must be there.
+        and the compared metric (in `tuned` and with a profiled factor also the one that is chosen by) must
+        be there.
     question : Question
         What is asked.
 
     Raises
     ------
     InputError
-        If a column is missing or has the wrong dtype, an activation or a status is unknown, a block
-        has an activation twice or lies in two configurations, a value is outside its range, a metric
-        is there without the status `ok` or missing with it, a training that would enter the paired
-        comparison was pruned, an `ofat` configuration is away from the baseline in more than one
-        factor, or a row of `tuned` is not marked as adaptive.
+        If a column is missing or has the wrong dtype, an activation, a status or a profiled level is
+        unknown, a block has an activation twice (at one level of a profiled factor) or lies in two
+        configurations, a value is outside its range, a metric is there without the status `ok` or missing
+        with it, a training that would enter the paired comparison was pruned, an `ofat` configuration is
+        away from the baseline in more than one factor, a row of `tuned` is not marked as adaptive, or its
+        question does not say how the search was laid out.
     """
     factors = [factor.name for factor in question.factors]
-    needed = [*_IDENTITY, *factors, "status", question.metric]
-    needed += [selection_metric(question)] if question.design == "tuned" else []
+    profile = question.profile
+    chooses = profile is not None or question.design == "tuned"
+    results = [question.metric, *([question.chosen_by] if chooses else [])]
+    needed = [*_IDENTITY, *(factor.name for factor in question.varied), "status", *results]
     missing = [name for name in needed if name not in frame.columns]
     if missing:
         raise InputError(
             f"the runs frame lacks the column(s) {', '.join(missing)}; see analysis.frame.columns."
+        )
+    if question.design == "tuned" and question.tuning is None:
+        raise InputError(
+            "these results of a tuned sweep do not say how the search was laid out, as an older version "
+            "wrote them; run the spec again under another name."
         )
     if frame.empty:
         return
@@ -240,10 +257,14 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
                 )
     _check_known(frame, "activation", question.activations)
     _check_known(frame, "status", tuple(status.value for status in Status))
-    sides = frame.loc[~frame["adaptive"], ["block", "activation"]]
+    level = []
+    if profile is not None:
+        level = [profile.name]
+        _check_known(frame, profile.name, profile.levels or ())
+    sides = frame.loc[~frame["adaptive"], ["block", "activation", *level]]
     twice = sides.loc[sides.duplicated()]
     if len(twice):
-        block, activation = twice.iloc[0]
+        block, activation = twice.iloc[0, :2]
         raise InputError(
             f"the runs frame holds block {block!r} with activation {activation!r} more than once; "
             "every activation is trained once in a block: give repetitions another replicate."
@@ -259,8 +280,9 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
     for name in metrics:
         if bool((frame[name].notna() & ~ok).any()):
             _refuse(name, "must be NaN unless the status is 'ok'", "a value of a training that failed")
-    if bool((frame[question.metric].isna() & ok).any()):
-        _refuse(question.metric, "must be filled where the status is 'ok'", "NaN")
+    for name in results if profile is not None else [question.metric]:
+        if bool((frame[name].isna() & ok).any()):
+            _refuse(name, "must be filled where the status is 'ok'", "NaN")
     pruned = int(((frame["status"] == Status.PRUNED.value) & ~frame["adaptive"]).sum())
     if pruned:
         # NOTE: a pruned training was stopped because it did badly, so dropping it flatters its side,
@@ -296,10 +318,10 @@ def _check_walks(frame: pd.DataFrame, question: Question) -> None:
         )
 
 
-def _check_known(frame: pd.DataFrame, name: str, known: tuple[str, ...]) -> None:
+def _check_known(frame: pd.DataFrame, name: str, known: tuple[Level, ...]) -> None:
     unknown = frame.loc[~frame[name].isin(known), name]
     if len(unknown):
-        _refuse(name, f"must be one of {', '.join(known)}", repr(unknown.iloc[0]))
+        _refuse(name, f"must be one of {', '.join(map(str, known))}", repr(unknown.iloc[0]))
 
 
 def curves_frame(record: "Record") -> pd.DataFrame:
@@ -318,12 +340,15 @@ def curves_frame(record: "Record") -> pd.DataFrame:
         where it was not finite). Order as in `runs_frame`, then series, then epoch.
     """
     place = {name: number for number, name in enumerate(record.question.activations)}
+    profile = record.question.profile
+    levels = {} if profile is None else {level: rank for rank, level in enumerate(profile.levels or ())}
     entries = sorted(
         record.entries,
         key=lambda entry: (
             entry.configuration.index,
             entry.training.replicate,
             entry.training.block,
+            [levels[level] for level in entry.profiled.values()],
             place.get(entry.training.activation, len(place)),
         ),
     )

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from analysis import tuned_tables
 from analysis.agreement import sentence
 from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT, Verdict
+from analysis.profile import profile_notes
 from analysis.summaries import interval_text, joined, quantity_text, unit_name
 from study.references import is_reference
 from study.training import Status
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def notes(table: "CriteriaTable") -> tuple[str, ...]:
     """Return the settings and caveats of a table; first what was run, then what limits it."""
     size = (
-        f"{table.trainings} of {table.planned_trainings} trials"
+        f"{table.trainings} of {table.planned_trainings} trainings"
         if table.design == "tuned"
         else f"{table.configurations} of {table.planned_configurations} configurations, up to "
         f"{quantity_text(table.replicates, 'replicates')}, {table.trainings} of {table.planned_trainings} "
@@ -32,6 +34,7 @@ def notes(table: "CriteriaTable") -> tuple[str, ...]:
     if table.provisional:
         found.append("Provisional: planned trainings are missing; what is shown now may change.")
     found += _of_looks(table)
+    found += profile_notes(table.profiled, table.metric)
     if table.dataset_note:
         found.append(table.dataset_note)
     if table.mixed:
@@ -46,7 +49,7 @@ def notes(table: "CriteriaTable") -> tuple[str, ...]:
                 "Keras' own random layers (Dropout and the like) in a network of your own draw other numbers "
                 "in each engine, so the distance between the engines holds that chance too."
             )
-    return (*found, *(_of_tuned(table) if table.design == "tuned" else _of_verdicts(table)))
+    return (*found, *(tuned_tables.notes(table) if table.design == "tuned" else _of_verdicts(table)))
 
 
 def _of_looks(table: "CriteriaTable") -> list[str]:
@@ -75,18 +78,6 @@ def _of_looks(table: "CriteriaTable") -> list[str]:
     ]
 
 
-def _of_tuned(table: "CriteriaTable") -> list[str]:
-    column = table.metric.rpartition("_")[2]
-    return [
-        "Every activation was searched for itself, with the same number of trials, and its best one was "
-        f"chosen by validation {column}; the {table.metric} is of that same trial. A trial that failed "
-        "cannot be the best one and uses up its share of the trials.",
-        "There is no verdict: the settings were chosen after seeing results, there are no pairs, and one "
-        f"training stands behind each row, so how much of a gap is luck is not known. A difference below "
-        f"{quantity_text(table.delta, table.unit)} was declared too small to matter.",
-    ]
-
-
 def _of_verdicts(table: "CriteriaTable") -> list[str]:
     units = unit_name(table.design)
     delta, cap = (quantity_text(value, table.unit) for value in (table.delta, table.loss_cap))
@@ -112,6 +103,12 @@ def _of_verdicts(table: "CriteriaTable") -> list[str]:
         f"{'Holm' if table.strict else 'Benjamini and Hochberg'} over all level rows, intervals are not; no "
         f"verdict below {table.minimum_units} {units}.",
     ]
+    if table.design in ("paired", "ofat"):
+        found.append(
+            ("Untuned but for what is profiled" if table.profiled else "Untuned")
+            + ": focus and rival ran at equal settings, and a verdict says who wins there. Who wins when "
+            "each has its own best setting is the question of the design tuned, and can differ."
+        )
     found += _of_gates(table)
     if len(table.rivals) > 1:
         found.append(
@@ -198,9 +195,10 @@ def _failures(table: "CriteriaTable") -> str:
     for activation, statuses in table.failures.items():
         counted = [f"{count} {status}" for status, count in statuses.items() if status in FAILURES]
         parts.append(f"{activation} {joined(counted) if counted else f'none{bound}'}")
+    where = " at every learning rate of a block" if table.profiled else ""
     recorded = any(Status.FAILED.value in statuses for statuses in table.failures.values())
     who = "run that failed" if recorded else "training that diverged or ran out of memory or time"
     return (
-        f"A {who} is never left out; it loses "
+        f"A {who}{where} is never left out; it loses "
         f"{quantity_text(table.loss_cap, table.unit)}. Failures: {'; '.join(parts)}."
     )

@@ -15,6 +15,7 @@ from analysis.evidence_tables import OVERALL
 from analysis.frame import columns, runs_frame
 from analysis.levels import Region, number_text, regions
 from analysis.power import detectable, family_alpha, planning_deviation, units_to_settle
+from analysis.profile import best_rows
 from analysis.sequence import complete_configurations
 from analysis.summaries import joined, quantity_text, unit_name
 from analysis.units import unit_means
@@ -183,7 +184,7 @@ def _deviations(
     entries = [e for e in record.entries if e.training.activation in question.activations] if record else []
     if not entries and pilot is None:
         return {}
-    runs = runs_frame(Record(question=question, fingerprints=(), entries=tuple(entries)))
+    runs = best_rows(runs_frame(Record(question=question, fingerprints=(), entries=tuple(entries))), question)
     if pilot is not None:
         have = min(pilot, complete_configurations(runs, question))
         if have < pilot:

@@ -11,12 +11,14 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis import report_facts
+from analysis import cost_tables, report_facts
+from analysis.cost import cost_of
 from analysis.criteria import CriteriaTable
 from analysis.exports import Rows, sections, sentences, status_line, summary_rows, title
 from analysis.figures import TITLES, all_figures, captions, to_svg
 from analysis.glossary import basics, explained
 from analysis.inline_svg import inline_svg
+from analysis.profile import best_rows
 from study.ledger import Record
 
 
@@ -50,8 +52,13 @@ def report_html(
     bytes.
     """
     if drawings is None:
-        drawings = {name: to_svg(figure) for name, figure in all_figures(runs, curves, table).items()}
+        compared = best_rows(runs, record.question)
+        drawings = {
+            name: to_svg(figure)
+            for name, figure in all_figures(compared, curves, table, record.question).items()
+        }
     (caption, answer), *others = sections(table)
+    cost = cost_of(runs, curves, record)
     apart = ("Against each rival", "Failures")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -73,10 +80,14 @@ def report_html(
         asked=report_facts.asked(table),
         factors=report_facts.factors(record),
         fixed=report_facts.fixed(record),
-        outcomes=report_facts.outcomes(runs, table, record),
+        outcomes=report_facts.outcomes(runs, table),
         statuses=report_facts.statuses(runs),
         reasons=report_facts.reasons(runs),
         costs=report_facts.costs(runs, record, predicted),
+        cost_sentences=cost_tables.sentences(cost),
+        cost_by_activation=cost_tables.activation_rows(cost),
+        cost_by_rival=cost_tables.rival_rows(cost),
+        cost_notes=cost_tables.notes(cost),
         basis=predicted["basis"] if predicted else "",
         environments=report_facts.environments(record),
         version=version("mishstudy"),

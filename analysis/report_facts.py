@@ -68,8 +68,9 @@ def factors(record: Record) -> Rows:
     """Return the factors with their roles and what was tried of each."""
     baseline = dict(record.question.baseline)
     rows: Rows = []
-    for factor in record.question.factors:
-        row = {"Factor": factor.name, "Role": factor.role, "Tried": _range(factor)}
+    for factor in record.question.varied:
+        role = "profiled" if factor is record.question.profile else factor.role
+        row = {"Factor": factor.name, "Role": role, "Tried": _range(factor)}
         if baseline:
             row["Baseline"] = level_text(baseline[factor.name])
         rows.append(row)
@@ -95,7 +96,7 @@ def _range(factor: Factor) -> str:
 
 def fixed(record: Record) -> Rows:
     """Return the settings of the trainings that are no factors, with every value that occurred."""
-    varied = {factor.name for factor in record.question.factors} | set(_IDENTITY)
+    varied = {factor.name for factor in record.question.varied} | set(_IDENTITY)
     values: dict[str, dict[str, None]] = {}
     for entry in record.entries:
         settings = entry.training.to_json()
@@ -106,23 +107,14 @@ def fixed(record: Record) -> Rows:
     return [{"Setting": name, "Value": ", ".join(found)} for name, found in values.items()]
 
 
-def outcomes(runs: pd.DataFrame, table: CriteriaTable, record: Record) -> Rows:
-    """Return, for each activation, how its trainings ended.
-
-    The time of those that trained to the end is there if the engine trains one after another: where
-    several share a program, their time is a share of the whole and says nothing of an activation.
-    """
-    timed = {each["engine"] for each in record.fingerprints} == {"fit"}
+def outcomes(runs: pd.DataFrame, table: CriteriaTable) -> Rows:
+    """Return, for each activation, how its trainings ended."""
     seen = [status for status in Status if (runs["status"] == status.value).any() or status is Status.OK]
     rows: Rows = []
     for activation in (table.focus, *table.rivals):
         mine = runs.loc[runs["activation"] == activation]
-        ended = mine.loc[mine["status"] == Status.OK.value]
         counts = {status.value: str(int((mine["status"] == status.value).sum())) for status in seen}
-        row = {"Activation": activation, "Trainings": str(len(mine)), **counts}
-        if timed:
-            row["Median time"] = _seconds(float(ended["seconds"].median())) if len(ended) else "-"
-        rows.append(row)
+        rows.append({"Activation": activation, "Trainings": str(len(mine)), **counts})
     return rows
 
 

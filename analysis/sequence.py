@@ -14,6 +14,7 @@ from scipy import optimize, special
 from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict, pairs
 from analysis.estimates import ALPHA, rounded
 from analysis.frame import runs_frame
+from analysis.profile import best_rows
 from analysis.units import unit_means
 from study.ledger import Record
 from study.question import Question
@@ -181,7 +182,8 @@ def headlines_of(record: Record) -> tuple[RunningHeadline, ...]:
 
     Those of a sweep that stopped early are the ones that decided it.
     """
-    question, runs = record.question, runs_frame(record)
+    question = record.question
+    runs = best_rows(runs_frame(record), question)
     paired = {rival: pairs(runs, question, rival, chance=record.chance) for rival in question.rivals}
     first = record.stopped_at or complete_configurations(runs, question)
     return running_headlines(paired, question, first)

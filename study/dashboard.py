@@ -1,7 +1,8 @@
 """What the MLflow dashboard shows of a sweep: names, parameters, metrics, curves, tags, descriptions.
 
-A sweep is an experiment with one parent run and one child run per (configuration, activation). Here
-they are plain values; `study.tracking` writes them. Parameters and metrics carry the spec's own keys.
+A sweep is an experiment with one parent run and one child run per (configuration, activation), where a
+learning rate is profiled per (configuration, activation, rate). Here they are plain values;
+`study.tracking` writes them. Parameters and metrics carry the spec's own keys.
 """
 
 import math
@@ -52,12 +53,13 @@ _SOURCE = {"mlflow.source.name": "mishstudy", "mlflow.source.type": "LOCAL"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChildRun:
-    """One configuration with one activation, over its replicates.
+    """One configuration with one activation, at one level of a profiled factor, over its replicates.
 
     Parameters
     ----------
     key : str
-        `<configuration digest>/<activation>`; one run has it.
+        `<configuration digest>/<activation>`, then `/<level>` of a profiled factor, in a `tuned` sweep
+        `/<index>`; one run has it.
     name : str
         For people, such as `mish #12 · depth 8 · batch 64 · adam`; 12 is the row of the design. What tells
         runs apart comes first: the dashboard shows some 25 characters before a user widens the column.
@@ -115,18 +117,21 @@ class Results:
 
 def run_key(entry: Entry) -> str:
     """Return the key of the child run that `entry` belongs to."""
-    return f"{entry.configuration.digest}/{entry.training.activation}"
+    levels = map(_plain, entry.profiled.values())
+    # A search may try a setting twice, and trains its winner again.
+    trial = [str(entry.configuration.index)] if entry.adaptive else []
+    return "/".join([entry.configuration.digest, entry.training.activation, *levels, *trial])
 
 
 def child_run(question: Question, entries: Sequence[Entry], *, started: float, ended: float) -> ChildRun:
-    """Describe the child run of one configuration and activation.
+    """Describe the child run of one configuration and activation, and level of a profiled factor.
 
     Parameters
     ----------
     question : Question
         Of the sweep.
     entries : sequence of Entry
-        At least one; all of one configuration and activation, in any order.
+        At least one; all of one `run_key`, in any order.
     started, ended : float
         Seconds since 1970, UTC.
     """
@@ -134,11 +139,15 @@ def child_run(question: Question, entries: Sequence[Entry], *, started: float, e
     first = entries[0]
     results = [entry.result for entry in entries]
     activation = first.training.activation
-    levels = _ordered(question, first.configuration.levels)
+    levels = _ordered(question, first.levels)
     # With leading zeros, since MLflow sorts text: runs of one configuration stand side by side.
     parameters = {"activation": activation, "configuration": f"{first.configuration.index:05d}"}
+    if question.tuning is not None:
+        place = question.tuning.place(first.configuration.index)
+        part = "confirmation" if place.trial is None else f"trial {place.trial + 1}"
+        parameters |= {"search": str(place.repeat + 1), "part": part}
     parameters |= {name: _plain(level) for name, level in levels.items()}
-    if any(factor.relative and factor.name == "learning_rate" for factor in question.factors):
+    if any(factor.relative and factor.name == "learning_rate" for factor in question.varied):
         rates = dict.fromkeys(entry.training.learning_rate for entry in entries)
         parameters["learning_rate_absolute"] = ", ".join(map(_plain, rates))
     statuses = dict.fromkeys(status for status in Status for r in results if r.status is status)
@@ -204,10 +213,15 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
     direction = "higher" if question.higher_is_better else "lower"
     data = question.dataset + (f" ({question.dataset_note})" if question.dataset_note else "")
     size = f"{question.planned_configurations} configurations, {question.planned_trainings} trainings"
-    if question.design == "tuned":
-        size = f"{question.planned_trainings} trials, each activation has as many"
+    if question.tuning is not None:
+        size = (
+            f"{question.tuning.trials} {question.tuning.sampler} trials for each activation, "
+            f"{question.tuning.confirm} trainings of each winner on fresh seeds, searches: "
+            f"{question.tuning.repeats}"
+        )
     smallest = f"{_smallest(question)} is the smallest difference that matters"
     rows = question.conditions if question.design != "tuned" else ()
+    at_each = f" and one {question.profile.name}" if question.profile is not None else ""
     numeric = next((f"factor/{factor.name}" for factor in question.factors if factor.numeric), "replicates")
     # Markdown for people pads the cells of a table; here every character counts.
     answer = re.sub(r" {2,}", " ", re.sub(r"-{4,}", "---", summary.strip()))
@@ -219,14 +233,14 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
 | Compared on | {_code([question.metric])}, {direction} is better; {smallest} |
 | Data, architecture | {data}, {_code([question.architecture])} |
 | Design | {question.design}: {size} |
-| Varied | {_code(factor.name for factor in question.factors)} |
+| Varied | {_code(factor.name for factor in question.varied)} |
 | Rows of the table | {_code(factor.name for factor in rows) or "the activations"} |
 
 **How to read this page**
 
 - The run **{question.name}** is the sweep: its progress while it runs; once it is done the criteria table,
   the report, the figures and the results (Parquet) among its artifacts. `spec.toml` there is what was asked.
-- Every other run is one configuration with one activation. {_numbers(question)}
+- Every other run is one configuration with one activation{at_each}. {_numbers(question)}
 - Metrics are means over the replicates that trained to the end, accuracies in points (0 to 100); `..._sd` is
   their standard deviation, `failed` the share that did not get there (tags `status` and `reason` say why),
   `epoch/...` their mean learning curves.
@@ -248,7 +262,7 @@ def experiment_tags(question: Question) -> dict[str, str]:
     The view is what the dashboard's own menu "Views" stores. It lists the child runs by configuration.
     """
     columns = ["params.`activation`", f"metrics.`{question.metric}`", f"metrics.`{question.metric}_sd`"]
-    columns += [f"params.`{factor.name}`" for factor in _telling(question)]
+    columns += [f"params.`{factor.name}`" for factor in (*_telling(question), *_profile(question))]
     columns += ["metrics.`failed`", "tags.`status`"]
     state = {
         "searchFilter": f"tags.`{KIND}` = 'configuration'",
@@ -281,9 +295,23 @@ def _telling(question: Question) -> tuple[Factor, ...]:
     return question.conditions or question.factors
 
 
+def _profile(question: Question) -> tuple[Factor, ...]:
+    return question.varied[len(question.factors) :]
+
+
 def _numbers(question: Question) -> str:
     if question.design == "tuned":
-        return "The number in its name is the trial: each activation was searched for itself."
+        return (
+            "Each activation was searched for itself: the parameter `part` says which trial of the search a "
+            "run is, or that it is the `confirmation`, its winner trained again on fresh seeds."
+        )
+    if question.profile is not None:
+        name, chosen_by = question.profile.name, question.chosen_by
+        return (
+            f"There is one for each {name}, which its name says first: of the runs with the same number and "
+            f"activation the one with the best `{chosen_by}` counts in the criteria table. The number is the "
+            'row of the design. The saved view "Side by side" (menu **Views**) lists them by it.'
+        )
     return (
         "The number in its name is the row of the design: runs with the same number differ in nothing but "
         'the activation, so compare them with each other. The saved view "Side by side" (menu **Views**) '
@@ -301,12 +329,12 @@ def _code(names: Iterable[str]) -> str:
 
 
 def _ordered(question: Question, levels: Mapping[str, Level]) -> dict[str, Level]:
-    known = [factor.name for factor in question.factors if factor.name in levels]
+    known = [factor.name for factor in question.varied if factor.name in levels]
     return {name: levels[name] for name in [*known, *sorted(set(levels) - set(known))]}
 
 
 def _name(question: Question, activation: str, levels: Mapping[str, Level], index: int) -> str:
-    named = [factor for factor in _telling(question) if factor.name in levels]
+    named = [f for f in (*_profile(question), *_telling(question)) if f.name in levels]
     return " · ".join([f"{activation} #{index}", *(_spoken(f, levels[f.name]) for f in named)])
 
 
@@ -340,7 +368,7 @@ def _metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
 
 
 def _numeric(question: Question, levels: Mapping[str, Level]) -> dict[str, float]:
-    factors = (factor for factor in question.factors if factor.numeric and factor.name in levels)
+    factors = (factor for factor in question.varied if factor.numeric and factor.name in levels)
     return {f"factor/{factor.name}": float(levels[factor.name]) for factor in factors}
 
 

@@ -27,7 +27,7 @@ from study.environment import compatible
 from study.errors import InputError
 from study.question import Question
 from study.reports import Split
-from study.training import Configuration, Training, TrainingResult, canonical_json
+from study.training import Configuration, Level, Training, TrainingResult, canonical_json
 
 SCHEMA = "mishstudy-ledger/1"
 
@@ -60,6 +60,8 @@ class Entry:
         What was trained.
     configuration : Configuration
         The row of the design it belongs to.
+    profiled : dict of str to Level
+        Level of the profiled factor, which the configuration leaves out; empty without one.
     adaptive : bool
         Whether an adaptive sampler chose the configuration after seeing results; such rows never
         enter paired estimates.
@@ -69,8 +71,14 @@ class Entry:
 
     training: Training
     configuration: Configuration
+    profiled: Mapping[str, Level] = field(default_factory=dict[str, Level])
     adaptive: bool = False
     result: TrainingResult
+
+    @property
+    def levels(self) -> dict[str, Level]:
+        """The levels of all that varies."""
+        return {**self.configuration.levels, **self.profiled}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,6 +308,7 @@ def read(path: Path, *, curves: bool = True) -> Record:
                 entries[digest] = Entry(
                     training=training,
                     configuration=configurations[line["index"]],
+                    profiled=line.get("profiled", {}),
                     adaptive=line["adaptive"],
                     result=TrainingResult.from_json(line["result"], series.get(digest)),
                 )
@@ -393,6 +402,7 @@ class Ledger:
             training = {
                 "kind": "training",
                 "index": index,
+                **({"profiled": dict(entry.profiled)} if entry.profiled else {}),
                 "adaptive": entry.adaptive,
                 "training": entry.training.to_json(),
                 "result": entry.result.to_json(),

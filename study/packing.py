@@ -53,7 +53,8 @@ class Pack:
     program : Program
         What they share; its activation and its optimizer are empty.
     activations : tuple of str
-        Every block is trained with each.
+        Every block is trained with each. Where a learning rate is profiled, a block takes a place for each
+        of its levels.
     optimizers : tuple of str
         Those that the members of this program choose from.
     epochs : int
@@ -165,7 +166,8 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
             blocks=len(blocks),
             members=tuple(replace(block, activation=name) for name in activations for block in blocks),
         )
-        full = whole.in_parts(max(1, members // len(activations)))
+        levels = len(blocks) // len({block.block for block in blocks})
+        full = whole.in_parts(levels * max(1, members // (len(activations) * levels)))
         size = (sizes or {}).get(whole.shape)
         found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
     known = {training: training for training in trainings}  # these have computed their digests

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from study.training import Level
+from study.tuning import Tuning
 
 Role = Literal["condition", "nuisance"]
 Design = Literal["ofat", "paired", "tuned"]
@@ -93,7 +94,10 @@ class Question:
     dataset_note : str
         A remark that every table must carry, such as a data set that is not the upstream one.
     factors : tuple of Factor
-        In the order of the spec.
+        In the order of the spec, without a profiled one.
+    profile : Factor or None
+        `paired` only: in every block each activation is trained at each of its levels, and the level with
+        the best validation score counts, see `study.profile`.
     baseline : tuple of (str, Level)
         `ofat` only: the level every factor has while another one moves.
     metric : str
@@ -107,7 +111,10 @@ class Question:
     loss_cap : float
         Differences are clipped to plus or minus this; a failed side loses this much.
     planned_configurations, planned_trainings : int
-        Size of the whole design, to tell a finished sweep from a running one.
+        Size of the whole design, to tell a finished sweep from a running one; in `tuned` the first is the
+        number of trials.
+    tuning : Tuning or None
+        Size of a `tuned` sweep; None for the other designs.
     """
 
     name: str
@@ -119,6 +126,7 @@ class Question:
     architecture: str
     dataset_note: str = ""
     factors: tuple[Factor, ...]
+    profile: Factor | None = None
     baseline: tuple[tuple[str, Level], ...] = ()
     metric: str
     higher_is_better: bool
@@ -127,11 +135,22 @@ class Question:
     loss_cap: float
     planned_configurations: int
     planned_trainings: int
+    tuning: Tuning | None = None
 
     @property
     def activations(self) -> tuple[str, ...]:
         """Focus first, then the rivals."""
         return (self.focus, *self.rivals)
+
+    @property
+    def varied(self) -> tuple[Factor, ...]:
+        """All that differs between trainings of one activation: the factors, then the profiled one."""
+        return (*self.factors, *([self.profile] if self.profile is not None else []))
+
+    @property
+    def chosen_by(self) -> str:
+        """Column of the runs frame that the better of two settings is chosen by: `metric` on validation."""
+        return f"validation_{self.metric.rpartition('_')[2]}"
 
     @property
     def conditions(self) -> tuple[Factor, ...]:
@@ -164,7 +183,9 @@ class Question:
             **values,
             "rivals": list(self.rivals),
             "factors": [factor.to_json() for factor in self.factors],
+            "profile": None if self.profile is None else self.profile.to_json(),
             "baseline": dict(self.baseline),
+            "tuning": None if self.tuning is None else self.tuning.to_json(),
         }
 
     @classmethod
@@ -173,5 +194,9 @@ class Question:
         fields = dict(values)
         fields["rivals"] = tuple(values["rivals"])
         fields["factors"] = tuple(Factor.from_json(factor) for factor in values["factors"])
+        if values.get("profile") is not None:
+            fields["profile"] = Factor.from_json(values["profile"])
         fields["baseline"] = tuple(values["baseline"].items())
+        if values.get("tuning") is not None:
+            fields["tuning"] = Tuning.from_json(values["tuning"])
         return cls(**fields)

@@ -158,8 +158,7 @@ class Tracker:
         entry : Entry
             From this session or from the ledger.
         planned : int
-            Number of trainings planned for the entry's configuration and activation; when all are
-            in, their child run is written.
+            Number of trainings planned for the entry's child run; when all are in, it is written.
         """
         if entry.result.digest in self._seen:
             return

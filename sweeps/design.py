@@ -9,8 +9,8 @@ that maps to a configuration drawn before is passed over.
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +27,11 @@ MOST_DOUBLINGS = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedTraining:
-    """A training and the row of the design it belongs to."""
+    """A training, the row of the design it belongs to, and its level of a profiled factor."""
 
     training: Training
     configuration: Configuration
+    profiled: Mapping[str, Level] = field(default_factory=dict[str, Level])
 
 
 def configurations(spec: "SweepSpec") -> list[Configuration]:
@@ -50,13 +51,21 @@ def replicates(spec: "SweepSpec", configuration: Configuration) -> int:
 
 
 def trainings(spec: "SweepSpec") -> list[PlannedTraining]:
-    """Return every training of a `paired` or `ofat` spec: configuration x replicate x activation."""
+    """Return every training of a `paired` or `ofat` spec: configuration x replicate x activation.
+
+    A profiled factor is crossed with these: every level of it with every activation, in one block.
+    """
+    profile = spec.profiled_factor
+    levels = [{}] if profile is None else [{profile.name: level} for level in profile.levels or ()]
     return [
         PlannedTraining(
-            training=spec.training_for(configuration, replicate, activation), configuration=configuration
+            training=spec.training_for(configuration, replicate, activation, profiled),
+            configuration=configuration,
+            profiled=profiled,
         )
         for configuration in configurations(spec)
         for replicate in range(replicates(spec, configuration))
+        for profiled in levels
         for activation in (spec.focus, *spec.rivals)
     ]
 
@@ -123,7 +132,7 @@ def has_room(factors: Sequence[Factor], wanted: int) -> bool:
 
 
 def _paired(spec: "SweepSpec") -> list[dict[str, Level]]:
-    factors = spec.factor_list
+    factors = spec.drawn_factors
     rows = distinct_rows(factors, spec.seed, spec.configurations)
     assert len(rows) == spec.configurations  # a rule of the spec
     return [dict(zip((factor.name for factor in factors), levels, strict=True)) for levels in rows]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,6 @@ from study.dashboard import Results
 from study.errors import InputError
 from study.ledger import Entry, Ledger, Record
 from study.packing import Group, Pack, groups
-from study.programs import program_of
 from study.question import Question
 from study.reports import Report, Split
 from study.tracking import Tracker
@@ -125,7 +124,7 @@ class Driver:
         )
         if self._spec.design == "tuned":
             self._monitor.begin(self._question, len(known), 0)
-            self._train_tuned(known)
+            self._train_tuned(known, missing)
             return
         self._train_designed(planned, known, looks)
 
@@ -134,14 +133,8 @@ class Driver:
         trainings = [item.training for item in planned]
         groups = grouped(self._options.engine, self._kind, trainings, done, self._sizes)
         self._monitor.begin(self._question, len(known), len({group.program for group in groups}))
-        expected: dict[tuple[int, str], int] = defaultdict(int)
-        for item in planned:
-            expected[item.configuration.index, item.training.activation] += 1
         configurations = {item.configuration.index: item.configuration for item in planned}
-        size = {
-            index: sum(expected[index, name] for name in self._question.activations)
-            for index in configurations
-        }
+        size = Counter(item.configuration.index for item in planned)
         trials = Trials(self._storage, self._question)
         trials.enqueue(list(configurations.values()))
         taken: dict[int, list[Entry]] = defaultdict(list)
@@ -151,7 +144,7 @@ class Driver:
             nonlocal whole
             index = entry.configuration.index
             taken[index].append(entry)
-            self._take(entry, expected[index, entry.training.activation])
+            self._take(entry, design.replicates(self._spec, entry.configuration))
             if len(taken[index]) == size[index]:
                 trials.tell(entry.configuration, block_value(self._question, taken.pop(index)))
                 whole += 1
@@ -187,16 +180,29 @@ class Driver:
             f"Stopped early: the first {configurations} of {planned} configurations decide the overall row."
         )
 
-    def _train_tuned(self, known: Sequence[Entry]) -> None:
-        tuner = Tuner(self._spec, self._storage)
+    def _train_tuned(self, known: Sequence[Entry], missing: int) -> None:
+        tuner = Tuner(self._spec, self._question, self._storage)
         for entry in known:
-            self._take(entry, 1)
-        for item in tuner.planned({entry.configuration.index: entry for entry in known}):
-            group = Group(program=program_of(item.training), trainings=(item.training,))
-            for (entry,) in self._results([item], [group], adaptive=True):
-                tuner.tell(entry)
-                self._take(entry, 1)
-                self._monitor.trained(entry, self._done)
+            self._take_tuned(entry)
+        done = {entry.result.digest for entry in known}
+        for wave in tuner.waves(known):
+            trainings = [item.training for item in wave]
+            left = grouped(self._options.engine, self._kind, trainings, done)
+            if left and not missing:  # only what is recorded is told again
+                return
+            if left and self._executor is None:  # nothing is to be trained, only told
+                return
+            for entries in self._results(wave, left, adaptive=True):
+                for entry in entries:
+                    tuner.tell(entry)
+                    self._take_tuned(entry)
+                    self._monitor.trained(entry, self._done)
+
+    def _take_tuned(self, entry: Entry) -> None:
+        tuning = self._question.tuning
+        assert tuning is not None
+        confirms = tuning.place(entry.configuration.index).trial is None
+        self._take(entry, tuning.confirm if confirms else 1)
 
     def check(self, trainings: Sequence[Training]) -> None:
         """Repeat trainings with the reference engine and record what it makes of them."""
@@ -258,6 +264,7 @@ class Driver:
                 Entry(
                     training=item.training,
                     configuration=item.configuration,
+                    profiled=item.profiled,
                     adaptive=adaptive,
                     result=result,
                 )

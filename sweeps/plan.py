@@ -1,11 +1,13 @@
 """What a sweep would do and cost, before anything is trained."""
 
+import itertools
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from study import ledger
-from study.training import Configuration
+from study.training import Configuration, Level
+from study.tuning import Place, Tuning
 from sweeps import design
 from sweeps.costs import Cost, cost_of
 from sweeps.design import PlannedTraining
@@ -23,12 +25,15 @@ class Plan:
     ----------
     name, design, engine : str
         As in the spec; the engine with why it was chosen.
-    configurations, activations, blocks, trainings : int
-        Size of the design; a block is a configuration with a replicate.
+    configurations, activations, blocks, levels, trainings : int
+        Size of the design; a block is a configuration with a replicate, and `levels` are those of a profiled
+        factor, at each of which every activation of a block is trained: 1 without one.
     recorded : int
         Trainings that the home holds already.
     cost : Cost
         Of what is left.
+    tuning : Tuning or None
+        Size of a `tuned` sweep; None for the other designs.
     """
 
     name: str
@@ -37,9 +42,11 @@ class Plan:
     configurations: int
     activations: int
     blocks: int
+    levels: int
     trainings: int
     recorded: int
     cost: Cost
+    tuning: Tuning | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""
@@ -61,8 +68,10 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
     if spec.design == "tuned":
         known = {item.training.digest for item in planned[: len(known)]}
     checked = record.checks if record else ()
-    # A search trains one after another.
-    workers = 1 if spec.design == "tuned" else count_for(device_kind(), spec.threads)
+    workers = count_for(device_kind(), spec.threads)
+    if spec.tuning is not None and spec.tuning.tuning.adaptive:
+        # One trial of each search at a time.
+        workers = min(workers, spec.tuning.repeats * len(spec.activations))
     cost = cost_of([item.training for item in planned], known, home, engine, workers, checked)
     return Plan(
         name=spec.name,
@@ -71,9 +80,11 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
         configurations=len({item.configuration.index for item in planned}),
         activations=len(spec.activations),
         blocks=len({item.training.block for item in planned}),
+        levels=1 if spec.profiled_factor is None else len(spec.profiled_factor.levels or ()),
         trainings=len(planned),
         recorded=len(planned) - cost.trainings,
         cost=cost,
+        tuning=spec.tuning.tuning if spec.tuning is not None else None,
     )
 
 
@@ -85,12 +96,23 @@ def planned_trainings(spec: SweepSpec) -> list[PlannedTraining]:
 def _tuned(spec: SweepSpec) -> list[PlannedTraining]:
     """Return stand-ins for the trainings of a `tuned` sweep, whose configurations are not known yet."""
     assert spec.tuning is not None
-    rows = design.sobol(len(spec.factor_list), spec.seed, max(0, math.ceil(math.log2(spec.tuning.trials))))
+    tuning, factors = spec.tuning.tuning, spec.factor_list
+    rows = design.sobol(len(factors), spec.seed, max(0, math.ceil(math.log2(tuning.trials))))
+    drawn = [
+        {factor.name: design.level_at(factor, float(u)) for factor, u in zip(factors, row, strict=True)}
+        for row in rows[: tuning.trials]
+    ]
     planned: list[PlannedTraining] = []
-    for number, row in enumerate(rows[: spec.tuning.trials]):
-        levels = {f.name: design.level_at(f, float(u)) for f, u in zip(spec.factor_list, row, strict=True)}
-        for place, activation in enumerate(spec.activations):
-            configuration = Configuration(index=place * spec.tuning.trials + number, levels=levels)
-            training = spec.training_for(configuration, 0, activation)
-            planned.append(PlannedTraining(training=training, configuration=configuration))
+    steps: list[tuple[int | None, dict[str, Level], int]] = [(n, row, 1) for n, row in enumerate(drawn)]
+    for trial, levels, trainings in [*steps, (None, drawn[0], tuning.confirm)]:
+        for repeat, place in itertools.product(range(tuning.repeats), range(len(spec.activations))):
+            index = tuning.index(Place(repeat, place, trial))
+            configuration = Configuration(index=index, levels=levels)
+            planned += [
+                PlannedTraining(
+                    training=spec.training_for(configuration, replicate, spec.activations[place]),
+                    configuration=configuration,
+                )
+                for replicate in range(trainings)
+            ]
     return planned

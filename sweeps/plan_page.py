@@ -18,15 +18,16 @@ def render(plan: Plan) -> RenderableType:
         if plan.cost.checks
         else ""
     )
+    trained = f"{plan.trainings}, of which {plan.recorded} are recorded"
+    if plan.levels > 1:
+        trained += f" (each activation of a block at each of {plan.levels} learning rates)"
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column()
     facts.add_column(overflow="fold")
     for name, value in (
         ("sweep", f"{plan.name} (design {plan.design})"),
-        ("configurations", str(plan.configurations)),
-        ("activations", str(plan.activations)),
-        ("blocks", f"{plan.blocks} (a configuration with one seed)"),
-        ("trainings", f"{plan.trainings}, of which {plan.recorded} are recorded"),
+        *_size(plan),
+        ("trainings", trained),
         ("engine", plan.engine),
         ("compiled programs", programs if plan.cost.programs else "none left to compile"),
         ("time", f"about {duration(plan.cost.seconds)}{check}"),
@@ -34,3 +35,16 @@ def render(plan: Plan) -> RenderableType:
     ):
         facts.add_row(Text(name), Text(value))
     return Group(facts, Text(plan.cost.basis))
+
+
+def _size(plan: Plan) -> list[tuple[str, str]]:
+    activations = ("activations", str(plan.activations))
+    if plan.tuning is None:
+        blocks = f"{plan.blocks} (a configuration with one seed)"
+        return [("configurations", str(plan.configurations)), activations, ("blocks", blocks)]
+    searches = "one search" if plan.tuning.repeats == 1 else f"{plan.tuning.repeats} searches"
+    trials = (
+        f"{plan.tuning.trials} trials of the sampler {plan.tuning.sampler} for each activation, {searches}"
+    )
+    winners = f"each is trained {plan.tuning.confirm} times on fresh seeds"
+    return [activations, ("trials", trials), ("winners", winners)]

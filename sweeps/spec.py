@@ -5,7 +5,9 @@ each mistake. No deep-learning framework is imported.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -97,6 +99,13 @@ class SweepSpec(Table):
         description="paired: the share of the configurations that gets one seed more",
         examples=[0.2],
     )
+    profile: tuple[Literal["learning_rate"], ...] = Field(
+        default=(),
+        strict=False,
+        max_length=1,
+        description="paired: the factor of which each activation takes its best level in every block",
+        examples=[["learning_rate"]],
+    )
     epochs: int = Field(ge=1, le=1_000_000, description="the passes over the training data", examples=[15])
     delta: float = Field(
         gt=0,
@@ -163,6 +172,16 @@ class SweepSpec(Table):
         return tuple(_factor(name, table, settings[name]) for name, table in self.factors.items())
 
     @property
+    def profiled_factor(self) -> Factor | None:
+        """The factor that is crossed with the activations inside each block; None without `profile`."""
+        return next((factor for factor in self.factor_list if factor.name in self.profile), None)
+
+    @property
+    def drawn_factors(self) -> tuple[Factor, ...]:
+        """The factors that make a configuration: all but a profiled one."""
+        return tuple(factor for factor in self.factor_list if factor.name not in self.profile)
+
+    @property
     def constants(self) -> dict[str, Level]:
         """The settings that do not vary, with the defaults; a relative rate is the multiple."""
         values: dict[str, Level] = {}
@@ -197,6 +216,8 @@ class SweepSpec(Table):
         content["relative_learning_rate"] = self.relative_learning_rate
         if self.design == "paired":
             content |= {key: getattr(self, key) for key in ("configurations", "replicated_share")}
+        if self.profile:
+            content["profile"] = list(self.profile)
         if self.design == "ofat":
             content["baseline"] = self.baseline
         if self.tuning is not None:
@@ -225,7 +246,8 @@ class SweepSpec(Table):
             dataset=self.dataset,
             architecture=self.architecture,
             dataset_note="" if card is None else card.note,
-            factors=self.factor_list,
+            factors=self.drawn_factors,
+            profile=self.profiled_factor,
             baseline=tuple(sorted(self.baseline.items())),
             metric=self.metric.name,
             higher_is_better=self.metric.direction == "maximize",
@@ -234,21 +256,30 @@ class SweepSpec(Table):
             loss_cap=self.loss_cap,
             planned_configurations=planned_configurations,
             planned_trainings=planned_trainings,
+            tuning=None if self.tuning is None else self.tuning.tuning,
         )
 
-    def training_for(self, configuration: Configuration, replicate: int, activation: str) -> Training:
+    def training_for(
+        self,
+        configuration: Configuration,
+        replicate: int,
+        activation: str,
+        profiled: Mapping[str, Level] = MappingProxyType({}),
+    ) -> Training:
         """Return one training of the sweep, everything resolved.
 
         Parameters
         ----------
         configuration : Configuration
-            Has a level for every factor.
+            Has a level for every factor that is drawn.
         replicate : int
             Number of the replicate, from 0.
         activation : str
             Canonical name.
+        profiled : dict of str to Level
+            Level of the profiled factor, where there is one.
         """
-        values = {**self.constants, **configuration.levels}
+        values = {**self.constants, **configuration.levels, **profiled}
         if self.relative_learning_rate:
             base = OPTIMIZERS[str(values["optimizer"])].learning_rate
             values["learning_rate"] = base * float(values["learning_rate"])
@@ -265,11 +296,18 @@ class SweepSpec(Table):
                 "epochs": self.epochs,
                 "noise_at": self.noise_at,
                 "checkpoint": self.metric.checkpoint,
-                "sweep_seed": self.seed,
+                "sweep_seed": self.seed_of(configuration),
                 "configuration": configuration.digest,
                 "replicate": replicate,
             }
         )
+
+    def seed_of(self, configuration: Configuration) -> int:
+        """Return the seed of the trainings of a configuration: in `tuned` each repeat has its own."""
+        if self.tuning is None:
+            return self.seed
+        tuning = self.tuning.tuning
+        return tuning.seed(self.seed, tuning.place(configuration.index))
 
     def to_toml(self) -> str:
         """Return the spec as TOML, without comments; `parse` reads an equal spec back."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
 
 _GROWING_NUMBERS = ("configurations", "replicates", "replicated_share", "trainings")
+_GROWING_SEARCHES = (("tuning", "repeats"), ("tuning", "confirm"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Change:
             return False
         if self.path == ("activations",):
             return self.new[: len(self.old)] == self.old
-        return self.path[0] in _GROWING_NUMBERS and self.new > self.old
+        growing = self.path[0] in _GROWING_NUMBERS or self.path in _GROWING_SEARCHES
+        return growing and self.new > self.old
 
     def __str__(self) -> str:
         """Return the line `key: old -> new`."""
@@ -66,9 +68,9 @@ def changes(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[Change]:
 def refuse_change(older: "SweepSpec", newer: "SweepSpec") -> None:
     """Refuse to go on under a name whose results were made from another spec.
 
-    A spec may grow: more configurations, more replicates, a greater replicated share, more rivals
-    after the old ones. The text of the question may change. `threads` is a part of the environment, which is
-    compared elsewhere. Nothing else may change.
+    A spec may grow: more configurations, more replicates, a greater replicated share, more repeats or
+    confirmations of a search, more rivals after the old ones. The text of the question may change. `threads`
+    is a part of the environment, which is compared elsewhere. Nothing else may change.
 
     Raises
     ------
@@ -98,10 +100,10 @@ def refuse_other_results(record: "Record", newer: "SweepSpec", question: "Questi
     """
     found = changes(_asked(record.question), _asked(question))
     refused = [each for each in found if not each.grows]
-    if record.entries and set(record.entries[0].configuration.levels) == set(newer.factors):
+    if record.entries and set(record.entries[0].levels) == set(newer.factors):
         first = record.entries[0]
         old = first.training
-        again = newer.training_for(first.configuration, old.replicate, old.activation)
+        again = newer.training_for(first.configuration, old.replicate, old.activation, first.profiled)
         refused += changes(_trained(old), _trained(again))
     _refuse(refused, newer.name)
 
@@ -110,8 +112,9 @@ def _refuse(refused: Sequence[Change], name: str) -> None:
     if refused:
         raise InputError(
             f"{name} already has results that were made from another spec, and under one name a spec "
-            "may only add configurations, replicates or rivals (after the old ones); give the new spec "
-            "another name, or take these changes back:\n" + "\n".join(f"  {change}" for change in refused)
+            "may only add configurations, replicates or rivals (after the old ones), and repeats or "
+            "confirmations of a search; give the new spec another name, or take these changes back:\n"
+            + "\n".join(f"  {change}" for change in refused)
         )
 
 
@@ -119,9 +122,7 @@ def _asked(question: "Question") -> dict[str, Any]:
     """Return what of a question moves a verdict, under the keys of a spec, and the size of its design."""
     plain = ("focus", "design", "dataset", "architecture", "delta", "loss_cap")
     if question.design == "tuned":
-        size: dict[str, Any] = {
-            "tuning": {"trials": question.planned_configurations // len(question.activations)}
-        }
+        size: dict[str, Any] = {"tuning": None if question.tuning is None else question.tuning.to_json()}
     else:
         size = {"configurations": question.planned_configurations, "trainings": question.planned_trainings}
     return {key: getattr(question, key) for key in plain} | {
@@ -130,7 +131,8 @@ def _asked(question: "Question") -> dict[str, Any]:
             "name": question.metric,
             "direction": "maximize" if question.higher_is_better else "minimize",
         },
-        "factors": [factor.to_json() for factor in question.factors],
+        "factors": [factor.to_json() for factor in question.varied],
+        "profile": None if question.profile is None else [question.profile.name],
         "baseline": dict(question.baseline),
         **size,
     }

@@ -25,6 +25,9 @@ Mistakes = Iterator[InitErrorDetails]
 OFAT_REPLICATES = 10
 """Fewest replicates of the design `ofat`: there the replicates of a level are the units of evidence."""
 
+PROFILED_LEVELS = (3, 5)
+"""Fewest and most levels of a profiled factor, which multiply the trainings."""
+
 MOST_TRAININGS = 2_000_000
 """Most trainings of a sweep, whose design and ledger are held in memory as a whole."""
 
@@ -36,7 +39,7 @@ def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
 
     The rules that read levels wait until each factor and each fixed setting is right by itself.
     """
-    alone = [*_question(spec), *_design(spec), *_names(spec)]
+    alone = [*_question(spec), *_design(spec), *_names(spec), *_profile(spec)]
     alone += [*_factors(spec), *_fixed(spec)]
     joined = alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_size(spec), *_grid(spec)]
     return joined or [*_room(spec)]
@@ -63,7 +66,8 @@ def _question(spec: "SweepSpec") -> Mistakes:
 
 
 def _design(spec: "SweepSpec") -> Mistakes:
-    owners = {"configurations": "paired", "replicated_share": "paired", "baseline": "ofat", "tuning": "tuned"}
+    owners = dict.fromkeys(("configurations", "replicated_share", "profile"), "paired")
+    owners |= {"baseline": "ofat", "tuning": "tuned"}
     for key, owner in owners.items():
         if key in spec.model_fields_set and spec.design != owner:
             yield broken_rule(
@@ -82,6 +86,34 @@ def _design(spec: "SweepSpec") -> Mistakes:
     if spec.design == "tuned" and spec.tuning is None:
         rule = "is missing; the design tuned needs a budget"
         yield broken_rule(("tuning",), f"{rule}; add a table [tuning] with for example trials = 20.")
+
+
+def _profile(spec: "SweepSpec") -> Mistakes:
+    """Check the factor that each activation takes its best level of."""
+    for place, name in enumerate(spec.profile if spec.design == "paired" else ()):
+        table, path = spec.factors.get(name), ("factors", name)
+        if table is None:
+            rule = f"there is no factor of that name; add a table [factors.{name}] with its levels."
+            yield wrong_value(("profile", place), name, rule)
+            continue
+        if len(spec.factors) == 1:
+            rule = "no other factor makes the configurations; add one under [factors.*]."
+            yield wrong_value(("profile", place), name, rule)
+        if table.role == "condition":
+            rule = "a profiled factor is no row of the table, since each activation takes its own best level"
+            yield wrong_value((*path, "role"), table.role, f'{rule}; write "nuisance".')
+        few, many = PROFILED_LEVELS
+        if table.levels is None and table.ends:
+            rule = "is a range, but every activation is trained at every level of a profiled factor"
+            yield broken_rule(path, f"{rule}; write levels = [...] with {few} to {many} of them.")
+        elif table.levels is not None and not few <= len(table.levels) <= many:
+            rule = f"a profiled factor has {few} to {many} levels, each of them trained in every block"
+            fix = "add some" if len(table.levels) < few else "keep those that matter most"
+            yield wrong_value((*path, "levels"), table.levels, f"{rule}; {fix}.")
+    if spec.profile and spec.metric.name.startswith("validation"):
+        rule = "a profiled level is chosen by it, and the best of several looks better there than it is"
+        metric = spec.metric.name.replace("validation", "test")
+        yield wrong_value(("metric", "name"), spec.metric.name, f'{rule}; write "{metric}".')
 
 
 def _names(spec: "SweepSpec") -> Mistakes:
@@ -275,14 +307,16 @@ def _size(spec: "SweepSpec") -> Mistakes:
     path, value = ("replicates",), spec.replicates
     if spec.tuning is not None:
         path, value = ("tuning", "trials"), spec.tuning.trials
-        blocks = spec.tuning.trials
+        blocks = spec.tuning.repeats * (spec.tuning.trials + spec.tuning.confirm)
     elif spec.design == "ofat":
         blocks = spec.replicates * (1 + sum(len(factor.levels or ()) - 1 for factor in spec.factor_list))
     else:
         blocks = spec.configurations * (spec.replicates + spec.replicated_share)
         if spec.configurations >= spec.replicates:
             path, value = ("configurations",), spec.configurations
-    trainings = round(blocks * len(spec.activations))
+    profile = spec.profiled_factor
+    levels = 1 if profile is None else len(profile.levels or ())
+    trainings = round(blocks * levels * len(spec.activations))
     if trainings > MOST_TRAININGS:
         rule = f"that makes {trainings:,} trainings, and a sweep has at most {MOST_TRAININGS:,}; lower it."
         yield wrong_value(path, value, rule)
@@ -291,7 +325,7 @@ def _size(spec: "SweepSpec") -> Mistakes:
 def _grid(spec: "SweepSpec") -> Mistakes:
     if spec.design != "paired":
         return
-    distinct = math.prod(_level_count(factor) for factor in spec.factor_list)
+    distinct = math.prod(_level_count(factor) for factor in spec.drawn_factors)
     if spec.configurations > distinct:
         rule = f"the levels of the factors make only {distinct} different configurations"
         yield wrong_value(("configurations",), spec.configurations, f"{rule}; lower it, or add levels.")
@@ -299,9 +333,9 @@ def _grid(spec: "SweepSpec") -> Mistakes:
 
 def _room(spec: "SweepSpec") -> Mistakes:
     """Check what drawing alone tells, which takes seconds where there are too few configurations."""
-    if spec.design != "paired" or design.has_room(spec.factor_list, spec.configurations):
+    if spec.design != "paired" or design.has_room(spec.drawn_factors, spec.configurations):
         return
-    found = len(design.distinct_rows(spec.factor_list, spec.seed, spec.configurations))
+    found = len(design.distinct_rows(spec.drawn_factors, spec.seed, spec.configurations))
     if found < spec.configurations:
         rule = (
             f"the ranges of the factors, rounded to four digits, make only {found} different configurations "

@@ -22,6 +22,7 @@ from sweeps.marker import Marker
 from sweeps.monitor import Monitor
 from sweeps.spec import SweepSpec, parse
 from sweeps.spec_changes import refuse_change, refuse_other_results
+from sweeps.tuning import refuse_missing_library
 
 
 def run(
@@ -123,13 +124,15 @@ def refuse(spec: SweepSpec, home: Home, question: Question, record: Record | Non
     Raises
     ------
     InputError
-        If the results there are were made from another spec, or a function of the user's own is missing.
+        If the results there are were made from another spec, or a function of the user's own or the library
+        of a sampler is missing.
     """
     stored = home.spec(spec.name)
     if stored.exists():
         refuse_change(parse(stored.read_text(encoding="utf-8"), str(stored)), spec)
     if record is not None:
         refuse_other_results(record, spec, question)
+    refuse_missing_library(spec)
     return environment.own_functions(*spec.activations, spec.architecture, spec.dataset)
 
 
@@ -145,7 +148,8 @@ def _to_repeat(planned: list[PlannedTraining], record: Record | None, engine: st
 def planned_question(spec: SweepSpec, planned: list[PlannedTraining]) -> Question:
     """Return the question of a spec with the size of its design."""
     if spec.tuning is not None and spec.design == "tuned":
-        trials = spec.tuning.trials * len(spec.activations)
-        return spec.question_for_analysis(trials, trials)
+        tuning, activations = spec.tuning.tuning, len(spec.activations)
+        trials = tuning.repeats * tuning.trials * activations
+        return spec.question_for_analysis(trials, tuning.trainings(activations))
     configurations = {item.configuration.index for item in planned}
     return spec.question_for_analysis(len(configurations), len(planned))

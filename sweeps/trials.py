@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.errors import InputError, RunError
 from study.ledger import Entry
+from study.profile import best_entries
 from study.question import Factor, Question
 from study.redaction import redact
 from study.training import Configuration, Status
@@ -99,6 +100,16 @@ def open_study(
     return study
 
 
+@storage_errors()
+def delete_studies(storage: "optuna.storages.BaseStorage", name: str) -> None:
+    """Delete the studies of a sweep: the one of its name, or those of its activations, if there are any."""
+    import optuna
+
+    for each in optuna.get_all_study_names(storage):
+        if each == name or each.startswith(f"{name}/"):
+            optuna.delete_study(study_name=each, storage=storage)
+
+
 def distribution(factor: Factor) -> "optuna.distributions.BaseDistribution":
     """Return a factor as an Optuna distribution."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -126,13 +137,13 @@ def block_value(question: Question, entries: Iterable[Entry]) -> BlockValue:
     Parameters
     ----------
     question : Question
-        Gives metric, direction and cap.
+        Gives metric, direction, cap and the profiled factor.
     entries : iterable of Entry
-        All trainings of the configuration.
+        All trainings of the configuration. Of a profiled factor each activation has its best level.
     """
     by_replicate: dict[int, dict[str, Entry]] = {}
     by_activation: dict[str, list[Entry]] = {name: [] for name in question.activations}
-    for entry in entries:
+    for entry in best_entries(question, entries):
         by_replicate.setdefault(entry.training.replicate, {})[entry.training.activation] = entry
         by_activation[entry.training.activation].append(entry)
     differences = [
@@ -153,6 +164,9 @@ def block_value(question: Question, entries: Iterable[Entry]) -> BlockValue:
         attributes[f"{question.metric} {name}"] = float(f"{fmean(values):.6g}") if values else None
         if len(values) < len(group):
             attributes[f"failed {name}"] = len(group) - len(values)
+        if question.profile is not None:
+            factor = question.profile.name
+            attributes[f"{factor} {name}"] = [entry.profiled[factor] for entry in group]
     return BlockValue(fmean(differences), attributes)
 
 

@@ -39,9 +39,11 @@ def simulated_record(runs: pd.DataFrame, question: Question, epochs: int = 6) ->
 
 def _entry(row: dict[str, Any], question: Question, number: int, epochs: int) -> Entry:
     levels: dict[str, Level] = {}
-    for factor in question.factors:
+    for factor in question.varied:
         value = row[factor.name]
         levels[factor.name] = value.item() if hasattr(value, "item") else value
+    profile = question.profile
+    profiled = {} if profile is None else {profile.name: levels.pop(profile.name)}
     ok = row["status"] == Status.OK.value
     top = row["validation_accuracy"] if ok else 40.0
     rising = [float(top * (1 - 0.5**epoch)) for epoch in range(1, epochs + 1)]
@@ -73,6 +75,7 @@ def _entry(row: dict[str, Any], question: Question, number: int, epochs: int) ->
     return Entry(
         training=training,
         configuration=Configuration(index=int(row["index"]), levels=levels),
+        profiled=profiled,
         adaptive=bool(row["adaptive"]),
         result=result,
     )

@@ -49,8 +49,24 @@ OFAT: dict[str, Any] = {
 }
 """Changes that make `PAIRED` a right spec of the design `ofat`."""
 
-TUNED: dict[str, Any] = {"design": "tuned", "configurations": GONE, "tuning": {"trials": 5, "sampler": "tpe"}}
+TUNED: dict[str, Any] = {
+    "design": "tuned",
+    "configurations": GONE,
+    "tuning": {"trials": 5, "sampler": "tpe", "confirm": 2},
+}
 """Changes that make `PAIRED` a right spec of the design `tuned`."""
+
+PROFILED: dict[str, Any] = {
+    "profile": ["learning_rate"],
+    "configurations": 4,
+    "factors.learning_rate": {
+        "role": "nuisance",
+        "levels": [0.3, 1.0, 3.0],
+        "log": True,
+        "relative": True,
+    },
+}
+"""Changes that make `PAIRED` a right spec whose learning rate is profiled."""
 
 OWN: dict[str, Any] = {"architecture": "my_networks:wide", "fixed": GONE}
 """Changes that give `PAIRED` an architecture of the user's own."""

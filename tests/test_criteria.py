@@ -15,29 +15,31 @@ import pytest
 from simulated_runs import SPACE, Truth, simulate
 
 from analysis.agreement import Agreement
+from analysis.best_of_k import BestOfDifference, CurvePoint, TuningCurve
 from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.failures import FailureRate, TrainedDifference
-from analysis.frame import columns
 from analysis.gates import Gate
 from analysis.interactions import Interaction, Leaf
 from analysis.notes import notes
 from analysis.pairing import Pairing
+from analysis.profile import ProfiledLevel
 from analysis.ranking import RankedActivation, RankedPair, Ranking
 from analysis.recommendation import recommend
 from analysis.sequence import RunningHeadline
 from analysis.summaries import FactorSummary, LevelVerdict, quantity_text
 from analysis.thresholds import RegionGain, Threshold
-from analysis.tuned import TunedBest
+from analysis.tuned import TunedBest, TunedVerdict
 from study.errors import InputError
 from study.question import Question
+from study.tuning import Tuning
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "analysis" / "criteria.schema.json").read_text(encoding="utf-8"))
 PARTS = (
     Comparison, LevelVerdict, FactorSummary, TunedBest, Gate, RegionGain, Threshold, Leaf, Interaction,
-    RankedActivation, RankedPair, Ranking, FailureRate, TrainedDifference, Pairing, Agreement,
-    RunningHeadline,
+    ProfiledLevel, RankedActivation, RankedPair, Ranking, FailureRate, TrainedDifference, Pairing, Agreement,
+    RunningHeadline, TunedVerdict, TuningCurve, CurvePoint, BestOfDifference, Tuning,
 )  # fmt: skip
 TWO = Truth(rivals=("relu", "swish"), factors=("optimizer",)).question
 ONE = dataclasses.replace(TWO, rivals=("relu",))
@@ -315,95 +317,6 @@ def test_the_schema_knows_every_field_and_no_other() -> None:
     for part, kind in zip(SCHEMA["$defs"], PARTS, strict=True):
         fields = {field.name for field in dataclasses.fields(kind)}
         assert set(SCHEMA["$defs"][part]["properties"]) == set(SCHEMA["$defs"][part]["required"]) == fields
-
-
-# The design `tuned`.
-
-
-TUNED = dataclasses.replace(
-    Truth(configurations=20, rivals=("relu", "swish"), factors=("depth", "optimizer")).question,
-    design="tuned", planned_configurations=60, planned_trainings=60,
-)  # fmt: skip
-
-
-@pytest.fixture
-def trials() -> pd.DataFrame:
-    """20 trials for each of three activations, as a `tuned` ledger has them."""
-    truth = Truth(configurations=60, factors=("depth", "optimizer"))
-    runs = simulate(truth, np.random.default_rng(4)).query("activation == 'mish'")
-    names = pd.Series(["mish", "relu", "swish"]).repeat(20).astype("str")
-    rng = np.random.default_rng(5)
-    return runs.assign(
-        activation=names.to_numpy(),
-        adaptive=True,
-        validation_accuracy=np.round(70 + 20 * rng.random(60), 2),
-        test_accuracy=np.round(70 + 20 * rng.random(60), 2),
-    ).reset_index(drop=True)[list(columns(TUNED))]
-
-
-def test_tuned_shows_the_best_by_validation_with_its_own_test_metric(trials: pd.DataFrame) -> None:
-    table = criteria_table(trials, TUNED)
-    assert [best.activation for best in table.tuned] == ["mish", "relu", "swish"]
-    for best in table.tuned:
-        mine = trials.loc[trials["activation"] == best.activation]
-        chosen = mine.loc[mine["validation_accuracy"].idxmax()]
-        assert (best.selection, best.score) == (chosen["validation_accuracy"], chosen["test_accuracy"])
-        assert best.score < mine["test_accuracy"].max()
-        assert best.configuration == chosen["configuration"]
-        assert best.levels == {"depth": chosen["depth"], "optimizer": chosen["optimizer"]}
-        assert best.setting == f"depth {chosen['depth']}, optimizer {chosen['optimizer']}"
-        assert (best.trials, best.failed) == (20, 0)
-    assert_valid(table)
-
-
-def test_tuned_has_no_verdict_and_says_why(trials: pd.DataFrame) -> None:
-    table = criteria_table(trials, TUNED)
-    assert (table.headline, table.levels, table.summaries) == ((), (), ())
-    notes = " ".join(table.notes)
-    assert "There is no verdict: the settings were chosen after seeing results" in notes
-    assert "best one was chosen by validation accuracy" in notes
-    assert not table.provisional
-
-
-def test_tuned_compares_an_equal_number_of_trials(trials: pd.DataFrame) -> None:
-    """The best trial of mish comes late: while relu has fewer trials, it does not count."""
-    trials.loc[19, "validation_accuracy"] = 99.0
-    running = criteria_table(trials.drop(index=[38, 39]), TUNED)
-    assert [best.trials for best in running.tuned] == [18, 18, 18]
-    assert running.provisional
-    assert running.tuned[0].selection != 99.0
-    assert criteria_table(trials, TUNED).tuned[0].selection == 99.0
-    assert criteria_table(trials.sample(frac=1, random_state=1), TUNED) == criteria_table(trials, TUNED)
-
-
-def test_a_failed_trial_is_counted_and_never_the_best(trials: pd.DataFrame) -> None:
-    measured = [name for name in trials if name.endswith(("_accuracy", "_loss"))]
-    lost = trials["activation"] == "relu"
-    lost.loc[[0, 1]] = True
-    trials.loc[lost, "status"] = "diverged"
-    trials.loc[lost, measured] = np.nan
-    mish, relu, _ = criteria_table(trials, TUNED).tuned
-    assert (mish.failed, relu.failed, relu.trials) == (2, 20, 20)
-    assert (relu.configuration, relu.setting, relu.selection, relu.score) == (None, "", None, None)
-    assert_valid(criteria_table(trials, TUNED))
-
-
-def test_tuned_on_a_loss_takes_the_smallest(trials: pd.DataFrame) -> None:
-    question = dataclasses.replace(TUNED, metric="test_loss", higher_is_better=False, unit="nats")
-    trials["validation_loss"] = np.linspace(1.0, 2.0, 60)
-    mish, relu, _ = criteria_table(trials, question).tuned
-    assert (mish.selection, relu.selection) == (1.0, pytest.approx(1 + 20 / 59, abs=1e-5))
-
-
-def test_tuned_without_a_trial_of_some_activation_shows_nothing_yet(trials: pd.DataFrame) -> None:
-    table = criteria_table(trials.head(5), TUNED)
-    assert [(best.trials, best.score) for best in table.tuned] == [(0, None)] * 3
-
-
-def test_tuned_rows_must_be_marked(trials: pd.DataFrame) -> None:
-    trials.loc[3, "adaptive"] = False
-    with pytest.raises(InputError, match="'adaptive' must be true in the design tuned"):
-        criteria_table(trials, TUNED)
 
 
 # What must not change anything.

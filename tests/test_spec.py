@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 from pydantic import BaseModel
-from small_specs import GONE, OFAT, OWN, PAIRED, TUNED, edited
+from small_specs import GONE, OFAT, OWN, PAIRED, PROFILED, TUNED, edited
 
 from study.errors import InputError
 from study.optimizers import OPTIMIZERS
@@ -232,8 +232,8 @@ def test_another_question_under_the_same_name_is_refused(changes: dict[str, Any]
     sentence, *shown_lines = str(caught.value).split("\n")
     assert sentence == (
         "small already has results that were made from another spec, and under one name a spec may only add "
-        "configurations, replicates or rivals (after the old ones); give the new spec another name, or take "
-        "these changes back:"
+        "configurations, replicates or rivals (after the old ones), and repeats or confirmations of a "
+        "search; give the new spec another name, or take these changes back:"
     )
     assert shown_lines == [f"  {line}" for line in lines]
 
@@ -321,7 +321,7 @@ def test_the_schema_accepts_right_specs_and_sees_wrong_ones() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     right = [path.read_text(encoding="utf-8") for path in SHIPPED]
-    right += [edited(changes) for changes in ({}, OFAT, TUNED, {**OWN, "fixed.heads": 2})]
+    right += [edited(changes) for changes in ({}, OFAT, TUNED, PROFILED, {**OWN, "fixed.heads": 2})]
     right += [
         edited({"factors.learning_rate": GONE, "fixed.learning_rate": {"relative": True, "value": 0.5}})
     ]
@@ -397,4 +397,4 @@ def test_the_docs_have_every_setting_with_its_default() -> None:
 
 def test_the_examples_in_the_docs_are_right() -> None:
     examples = [text for text in re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL) if "name = " in text]
-    assert [parse(text, "docs").design for text in examples] == ["paired", "ofat"]
+    assert [parse(text, "docs").design for text in examples] == ["paired", "ofat", "tuned"]

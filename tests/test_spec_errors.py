@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_specs import GONE, OFAT, OWN, PAIRED, TUNED, edited
+from small_specs import GONE, OFAT, OWN, PAIRED, PROFILED, TUNED, edited
 
 from study.activations import canonical
 from study.errors import InputError
@@ -24,7 +24,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"dropout": 0.1}, "s.toml: dropout is not a known key; it belongs under [fixed], or varies as [factors.dropout]."),
     ({"wdith": 3, "factors.depth.level": [3, 8]},
         's.toml: factors.depth.level is not a known key; did you mean "levels"?\n'
-        "s.toml: wdith is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, epochs, delta, loss_cap, seed, threads, noise_at, metric, factors, fixed, baseline, tuning."),
+        "s.toml: wdith is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, noise_at, metric, factors, fixed, baseline, tuning."),
     ({"delta": GONE}, "s.toml: delta is missing; it is the smallest difference that matters, in points or nats, for example delta = 1.0."),
     ({"delta": GONE, "factors.depth.role": GONE},
         "s.toml: delta is missing; it is the smallest difference that matters, in points or nats, for example delta = 1.0.\n"
@@ -64,7 +64,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"factors": GONE}, "s.toml: factors is missing; it is what varies beside the activation, a table [factors.<key>] each."),
     ({"factors": {}}, "s.toml: factors is an empty table, but must hold at least 1; add one."),
     ({"factors.depth": [3, 8]}, "s.toml: factors.depth is [3, 8], but must be a table; begin it with the line [factors.depth]."),
-    ({"a b\n": 1}, 's.toml: "a b\\n" is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, epochs, delta, loss_cap, seed, threads, noise_at, metric, factors, fixed, baseline, tuning.'),
+    ({"a b\n": 1}, 's.toml: "a b\\n" is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, noise_at, metric, factors, fixed, baseline, tuning.'),
     # what is compared
     ({"activations": "relu"}, 's.toml: activations is "relu", but must be a list in square brackets; write for example activations = ["relu", "swish"].'),
     ({"activations": []}, 's.toml: activations is [], but must hold at least 1; add one, for example activations = ["relu", "swish"].'),
@@ -161,7 +161,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"configurations": 100_000, "replicates": 10_000}, "s.toml: configurations is 100000, but that makes 3,000,060,000 trainings, and a sweep has at most 2,000,000; lower it."),
     ({"configurations": 100, "replicates": 10_000}, "s.toml: replicates is 10000, but that makes 3,000,060 trainings, and a sweep has at most 2,000,000; lower it."),
     ({**OFAT, "replicates": 10_000, "factors.optimizer.levels": ["sgd", "adam", "nadam"], "factors.depth.levels": list(range(3, 100))}, "s.toml: replicates is 10000, but that makes 2,970,000 trainings, and a sweep has at most 2,000,000; lower it."),
-    ({**TUNED, "tuning": {"trials": 100_000}, "activations": [f"beta_mish({n})" for n in range(2, 23)]}, "s.toml: tuning.trials is 100000, but that makes 2,200,000 trainings, and a sweep has at most 2,000,000; lower it."),
+    ({**TUNED, "tuning": {"trials": 100_000}, "activations": [f"beta_mish({n})" for n in range(2, 23)]}, "s.toml: tuning.trials is 100000, but that makes 2,200,220 trainings, and a sweep has at most 2,000,000; lower it."),
     ({"configurations": 41, "factors.learning_rate": {"role": "nuisance", "low": 1.0, "high": 1.009, "relative": True}}, "s.toml: configurations is 41, but the ranges of the factors, rounded to four digits, make only 40 different configurations in 2^20 draws; lower it, or widen a range."),
     ({"factors.learning_rate": GONE, "configurations": 5}, "s.toml: configurations is 5, but the levels of the factors make only 4 different configurations; lower it, or add levels."),
     ({"factors.learning_rate": GONE, "factors.depth": {"role": "condition", "low": 2, "high": 8, "step": 3}}, "s.toml: configurations is 40, but the levels of the factors make only 6 different configurations; lower it, or add levels."),
@@ -179,9 +179,24 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "s.toml: replicated_share belongs to the design paired, and the design is ofat; remove it."),
     ({**OFAT, "factors.depth": {"role": "condition", "low": 3, "high": 8}}, "s.toml: factors.depth is a range, but the design ofat moves each factor over a list; write for example levels = [...]."),
     ({**TUNED, "tuning": GONE}, "s.toml: tuning is missing; the design tuned needs a budget; add a table [tuning] with for example trials = 20."),
-    ({**TUNED, "tuning": {"trials": 0, "sampler": "gp"}},
+    ({**TUNED, "tuning": {"trials": 0, "sampler": "grid", "confirm": 0}},
         "s.toml: tuning.trials is 0, but must be at least 1; raise it, for example trials = 20.\n"
-        's.toml: tuning.sampler is "gp", but that is not one of its values; choose one of random, tpe.'),
+        's.toml: tuning.sampler is "grid", but that is not one of its values; choose one of random, tpe, gp.\n'
+        "s.toml: tuning.confirm is 0, but must be at least 1; raise it, for example confirm = 10."),
+    # a profiled learning rate
+    ({"profile": ["depth"]}, 's.toml: profile holds "depth", but that is not one of its values; choose one of learning_rate.'),
+    ({"profile": "learning_rate"}, 's.toml: profile is "learning_rate", but must be a list in square brackets; write for example profile = ["learning_rate"].'),
+    ({"profile": ["learning_rate", "learning_rate"]}, 's.toml: profile is ["learning_rate", "learning_rate"], but must hold at most 1; remove some, for example profile = ["learning_rate"].'),
+    ({"profile": ["learning_rate"]}, "s.toml: factors.learning_rate is a range, but every activation is trained at every level of a profiled factor; write levels = [...] with 3 to 5 of them."),
+    ({"profile": ["learning_rate"], "factors.learning_rate": GONE}, 's.toml: profile holds "learning_rate", but there is no factor of that name; add a table [factors.learning_rate] with its levels.'),
+    ({**PROFILED, "factors.learning_rate.levels": [0.3, 1]}, "s.toml: factors.learning_rate.levels is [0.3, 1], but a profiled factor has 3 to 5 levels, each of them trained in every block; add some."),
+    ({**PROFILED, "factors.learning_rate.levels": [0.1, 0.2, 0.3, 0.5, 1, 2]}, "s.toml: factors.learning_rate.levels is [0.1, 0.2, 0.3, 0.5, 1, 2], but a profiled factor has 3 to 5 levels, each of them trained in every block; keep those that matter most."),
+    ({**PROFILED, "factors.learning_rate.role": "condition"}, 's.toml: factors.learning_rate.role is "condition", but a profiled factor is no row of the table, since each activation takes its own best level; write "nuisance".'),
+    ({**PROFILED, "factors.depth": GONE, "factors.optimizer": GONE}, 's.toml: profile holds "learning_rate", but no other factor makes the configurations; add one under [factors.*].'),
+    ({**PROFILED, "metric": {"name": "validation_accuracy", "direction": "maximize"}}, 's.toml: metric.name is "validation_accuracy", but a profiled level is chosen by it, and the best of several looks better there than it is; write "test_accuracy".'),
+    ({**PROFILED, "configurations": 5}, "s.toml: configurations is 5, but the levels of the factors make only 4 different configurations; lower it, or add levels."),
+    ({**OFAT, "profile": ["learning_rate"]}, "s.toml: profile belongs to the design paired, and the design is ofat; remove it."),
+    ({**TUNED, "profile": ["learning_rate"]}, "s.toml: profile belongs to the design paired, and the design is tuned; remove it."),
     # your own architecture
     ({**OWN, "factors.Heads": {"role": "condition", "levels": [1, 2]}}, "s.toml: factors.Heads cannot name an argument of a function; use small letters, digits and _, a letter first, and no word of Python's own."),
     ({**OWN, "factors.lambda": {"role": "condition", "levels": [1, 2]}}, "s.toml: factors.lambda cannot name an argument of a function; use small letters, digits and _, a letter first, and no word of Python's own."),
@@ -204,7 +219,7 @@ def test_a_mistake_has_its_sentence(changes: dict[str, Any], sentence: str) -> N
 
 def test_the_specs_that_the_table_changes_are_right() -> None:
     own = {**OWN, "factors.heads": {"role": "condition", "levels": [1, 2]}}
-    for changes in ({}, OFAT, TUNED, own):
+    for changes in ({}, OFAT, TUNED, PROFILED, own):
         parse(edited(changes), "s.toml")
 
 
