@@ -157,10 +157,8 @@ def cost_of(runs: pd.DataFrame, curves: pd.DataFrame, record: Record) -> Cost:
     source, results = _timed(record)
     mine = best_rows(runs, question)
     mine = mine.loc[mine["digest"].isin(results.keys()) & ended(mine["status"])]
-    ok = mine.loc[
-        (mine["status"] == Status.OK.value)
-        & mine["digest"].map(lambda digest: results[digest].status is Status.OK).astype(bool)
-    ].set_index("digest")
+    well = {digest for digest, result in results.items() if result.status is Status.OK}
+    ok = mine.loc[(mine["status"] == Status.OK.value) & mine["digest"].isin(well)].set_index("digest")
     epochs = {entry.result.digest: entry.training.epochs for entry in record.entries}
     timed = ok.assign(
         epochs=[epochs[digest] for digest in ok.index],
@@ -247,7 +245,8 @@ def _rival_cost(
     failed = found.loc[found["cause"] != "quality"]
 
     def ratio(name: str) -> Estimate:
-        logs = np.log(focus[name] / other[name]).dropna()
+        ratios = (focus[name] / other[name]).dropna()
+        logs = pd.Series(np.log(ratios.to_numpy()), index=ratios.index)
         estimate = _estimate(logs, focus.loc[logs.index, "unit_id"])
         ends = (estimate.value, estimate.low, estimate.high)
         value, low, high = (None if end is None else rounded(float(np.exp(end))) for end in ends)
@@ -269,7 +268,7 @@ def _rival_cost(
         epoch_ratio=ratio("epoch_seconds"),
         target_ratio=ratio("target_seconds"),
         equal_epochs=difference(pd.Series(np.inf, index=both)),
-        equal_time=difference(np.minimum(focus["seconds"], other["seconds"])),
+        equal_time=difference(focus["seconds"].where(focus["seconds"] < other["seconds"], other["seconds"])),
     )
 
 
