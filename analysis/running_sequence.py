@@ -9,7 +9,7 @@ from analysis.compare import pairs
 from analysis.criteria import CriteriaTable
 from analysis.rival_panels import rival_panels
 from analysis.sequence import running_headlines
-from analysis.style import INK, MUTED, drawing
+from analysis.style import INK, MUTED, drawing, fitted
 from analysis.summaries import quantity_text
 from study.question import Question
 
@@ -59,5 +59,5 @@ def running_sequence(runs: pd.DataFrame, table: CriteriaTable, question: Questio
                 axes.axhline(edge, color=MUTED, linewidth=0.7, linestyle=":")
             axes.fill_between(looks, ends[:, 0], ends[:, 2], color=INK, alpha=0.15, linewidth=0)
             axes.plot(looks, ends[:, 1], color=INK)
-        next(iter(panels.values()))[0].set_ylabel(f"difference, {table.unit}")
+        next(iter(panels.values()))[0].set_ylabel(f"{fitted(table.focus, 10)} - rival")
     return figure

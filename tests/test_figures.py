@@ -24,10 +24,11 @@ from PIL import Image
 from scipy import stats
 from simulated_record import simulated_record
 from simulated_runs import SPACE, Truth, simulate
+from tuned_runs import Searches, Surface, simulate_searches
 
 from analysis.compare import Verdict
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.figures import TITLES, all_figures, captions, to_png, to_svg
+from analysis.figures import TITLES, all_figures, captions, to_pdf, to_png, to_svg
 from analysis.frame import curves_frame
 from analysis.style import MARKS, fitted
 from study.question import Question
@@ -41,7 +42,7 @@ WORLD = Truth(
         configurations["optimizer"] == "adam", -2.0, np.where(configurations["depth"] > 15, 2.0, 0.0)
     ),
 )
-Made = tuple[pd.DataFrame, pd.DataFrame, CriteriaTable]
+Made = tuple[pd.DataFrame, pd.DataFrame, CriteriaTable, Question]
 
 
 def made(truth: Truth, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda runs: runs) -> Made:
@@ -53,7 +54,7 @@ def analysed(runs: pd.DataFrame, question: Question) -> Made:
     record = simulated_record(runs, question)
     ends = {entry.result.digest: len(entry.result.curve["validation_accuracy"]) for entry in record.entries}
     runs = runs.assign(epochs_run=pd.array(runs["digest"].map(ends), dtype="Int64"))
-    return runs, curves_frame(record), criteria_table(runs, question)
+    return runs, curves_frame(record), criteria_table(runs, question), question
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +67,15 @@ def figures(world: Made) -> dict[str, Figure]:
     return all_figures(*world)
 
 
-def tuned(runs: pd.DataFrame) -> Made:
-    trials = len(runs)
-    question = dataclasses.replace(
-        WORLD.question, design="tuned", planned_configurations=trials, planned_trainings=trials
-    )
-    return analysed(runs.assign(adaptive=True), question)
+SEARCHES = Searches(
+    surfaces={"mish": Surface(top=91.0), "relu": Surface(), "swish": Surface()}, repeats=6, confirm=2
+)
+
+
+def tuned(
+    world: Searches = SEARCHES, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda runs: runs
+) -> Made:
+    return analysed(change(simulate_searches(world, np.random.default_rng(4))), world.question)
 
 
 # The differences by level.
@@ -90,7 +94,7 @@ def drawn_intervals(axes: Axes) -> dict[float, tuple[float, float, float, str, b
 
 
 def test_every_mark_and_interval_is_that_of_the_table(world: Made, figures: dict[str, Figure]) -> None:
-    _, _, table = world
+    _, _, table, _ = world
     labels = [label.get_text() for label in figures["differences"].axes[0].get_yticklabels()]
     assert labels[:2] == ["overall", "depth"]
     verdicts = set[Verdict]()
@@ -116,7 +120,7 @@ def test_shapes_tell_verdicts_apart_without_colour() -> None:
 
 
 def test_the_band_is_delta_to_either_side(world: Made, figures: dict[str, Figure]) -> None:
-    _, _, table = world
+    _, _, table, _ = world
     band = figures["differences"].axes[0].patches[0].get_extents()
     to_data = figures["differences"].axes[0].transData.inverted()
     ends = [to_data.transform((x, 0))[0] for x in (band.x0, band.x1)]
@@ -124,7 +128,7 @@ def test_the_band_is_delta_to_either_side(world: Made, figures: dict[str, Figure
 
 
 def test_failures_stand_in_the_margin_where_there_are_any(world: Made, figures: dict[str, Figure]) -> None:
-    _, _, table = world
+    _, _, table, _ = world
     for place, rival in enumerate(table.rivals):
         texts = [text.get_text() for text in figures["differences"].axes[place].texts]
         rows = [row for row in table.headline + table.levels if row.rival == rival]
@@ -134,8 +138,10 @@ def test_failures_stand_in_the_margin_where_there_are_any(world: Made, figures: 
 
 
 def test_an_interval_that_goes_on_outside_ends_in_an_arrow() -> None:
-    runs, curves, table = made(dataclasses.replace(WORLD, configurations=30, rivals=("relu",), tau=3.0))
-    axes = all_figures(runs, curves, table)["differences"].axes[0]
+    runs, curves, table, question = made(
+        dataclasses.replace(WORLD, configurations=30, rivals=("relu",), tau=3.0)
+    )
+    axes = all_figures(runs, curves, table, question)["differences"].axes[0]
     left, right = axes.get_xlim()
     beyond = [row for row in table.levels if row.low is not None and (row.low < left or row.high > right)]
     assert beyond
@@ -150,8 +156,8 @@ def test_an_interval_that_goes_on_outside_ends_in_an_arrow() -> None:
 
 
 def test_every_cell_is_the_win_rate_with_the_sign_of_the_verdict() -> None:
-    runs, curves, table = made(dataclasses.replace(WORLD, configurations=40))
-    axes = all_figures(runs, curves, table)["win_rates"].axes[0]
+    runs, curves, table, question = made(dataclasses.replace(WORLD, configurations=40))
+    axes = all_figures(runs, curves, table, question)["win_rates"].axes[0]
     drawn = {text.get_position(): text.get_text() for text in axes.texts if text.get_text()}
     labels = [label.get_text() for label in axes.get_yticklabels()]
     wanted: dict[tuple[float, float], str] = {}
@@ -171,8 +177,10 @@ def test_every_cell_is_the_win_rate_with_the_sign_of_the_verdict() -> None:
 
 def test_the_band_is_the_t_interval_over_configurations() -> None:
     """Replicates are averaged first; a pair with a failure is in no line."""
-    runs, curves, table = made(dataclasses.replace(WORLD, replicates=2, rivals=("relu",), loss_cap=1.0))
-    above, below = all_figures(runs, curves, table)["learning_curves"].axes[:2]
+    runs, curves, table, question = made(
+        dataclasses.replace(WORLD, replicates=2, rivals=("relu",), loss_cap=1.0)
+    )
+    above, below = all_figures(runs, curves, table, question)["learning_curves"].axes[:2]
     pairs = (
         runs.merge(curves, on="digest", suffixes=("", "_curve"))
         .loc[lambda rows: rows["status"] == "ok"]
@@ -191,7 +199,7 @@ def test_the_band_is_the_t_interval_over_configurations() -> None:
 
 
 def test_failures_are_counted_and_crossed_in_the_curves(world: Made, figures: dict[str, Figure]) -> None:
-    runs, _, _ = world
+    runs, _, _, _ = world
     failed = runs.loc[runs["status"] != "ok"]
     axes = figures["learning_curves"].axes[0]
     counts = [int((failed["activation"] == name).sum()) for name in ("mish", "relu")]
@@ -202,19 +210,31 @@ def test_failures_are_counted_and_crossed_in_the_curves(world: Made, figures: di
     assert sorted(np.asarray(crosses[0].get_xdata())) == sorted(ends)
 
 
-def test_tuned_draws_the_running_best_and_the_curves_of_the_best_trials() -> None:
-    runs, curves, table = tuned(simulate(WORLD, np.random.default_rng(4)))
-    found = all_figures(runs, curves, table)
+def test_tuned_draws_the_curves_of_the_table_with_their_bands() -> None:
+    runs, curves, table, question = tuned()
+    found = all_figures(runs, curves, table, question)
     assert list(found) == ["tuning_curves", "learning_curves"]
-    mine = runs.loc[runs["activation"] == "mish", "validation_accuracy"]
-    line = found["tuning_curves"].axes[0].lines[0]
-    assert np.asarray(line.get_ydata())[-1] == mine.max()
-    assert np.asarray(line.get_xdata())[-1] == len(mine)
-    assert np.all(np.diff(np.asarray(line.get_ydata())) >= 0)
-    best = runs.loc[mine.idxmax(), "digest"]
-    wanted = curves.loc[curves["digest"] == best, "value"]
+    above, below = found["tuning_curves"].axes[:2]
+    for line, curve in zip(above.lines, table.tuning_curves[:2], strict=True):
+        assert list(line.get_xdata()) == [point.k for point in curve.points]
+        assert list(line.get_ydata()) == [point.value for point in curve.points]
+    assert len(above.collections) == 2  # a band each
+    differences = [each.difference for each in table.best_of if each.rival == "relu"]
+    assert list(below.lines[-1].get_ydata()) == differences
+    best = table.tuned[0]
+    mine = runs.loc[(runs["activation"] == "mish") & (runs["configuration"] == best.configuration)]
+    wanted = curves.loc[curves["digest"] == mine.iloc[0]["digest"], "value"]
     np.testing.assert_array_equal(np.asarray(found["learning_curves"].axes[0].lines[0].get_ydata()), wanted)
-    assert not found["learning_curves"].axes[0].collections
+
+
+def test_an_adaptive_search_has_no_band() -> None:
+    adaptive = dataclasses.replace(SEARCHES, sampler="tpe", repeats=1)
+    runs, curves, table, question = tuned(adaptive)
+    (axes, *_) = all_figures(runs, curves, table, question)["tuning_curves"].axes
+    assert not axes.collections
+    mine = runs.loc[(runs["activation"] == "mish") & (runs["replicate"] == 0), "validation_accuracy"].head(20)
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata()), mine.cummax(), rtol=1e-5)
+    assert "there is no band" in captions(table)["tuning_curves"]
 
 
 def test_where_lower_is_better_up_still_means_that_the_focus_is_better() -> None:
@@ -227,9 +247,9 @@ def test_where_lower_is_better_up_still_means_that_the_focus_is_better() -> None
     drawn: list[np.ndarray] = []
     for question in (up, down):
         kind = question.metric.rpartition("_")[2]
-        frame, curves, table = analysed(runs, question)
+        frame, curves, table, question = analysed(runs, question)
         curves["series"] = f"validation_{kind}"
-        axes = all_figures(frame, curves, table)["learning_curves"].axes[1]
+        axes = all_figures(frame, curves, table, question)["learning_curves"].axes[1]
         drawn.append(np.asarray(axes.lines[-1].get_ydata()))
     np.testing.assert_allclose(drawn[0], -drawn[1])
     assert np.abs(drawn[0]).max() > 0.1
@@ -271,15 +291,15 @@ CASES: dict[str, Callable[[], Made]] = {
     "provisional": lambda: made(WORLD, lambda runs: runs.head(25)),
     "one pair": lambda: made(WORLD, lambda runs: runs.head(3)),
     "ofat": lambda: made(dataclasses.replace(WORLD, design="ofat", replicates=10)),
-    "tuned": lambda: tuned(simulate(WORLD, np.random.default_rng(4))),
+    "tuned": tuned,
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_figure_of_any_sweep_is_whole(case: str, drawn: dict[Text, Bbox]) -> None:
     """Nothing runs off the edge, no label covers another, and the text of the SVG is text."""
-    runs, curves, table = CASES[case]()
-    figures = all_figures(runs, curves, table)
+    runs, curves, table, question = CASES[case]()
+    figures = all_figures(runs, curves, table, question)
     assert list(figures) == [name for name in TITLES if name in figures] != []
     for name, figure in figures.items():
         drawn.clear()
@@ -318,10 +338,12 @@ def covering(drawn: dict[Text, Bbox]) -> list[tuple[str, str]]:
 
 def test_a_sweep_without_any_result_has_no_figure() -> None:
     assert all_figures(*made(WORLD, lambda runs: runs.head(0))) == {}
-    runs = simulate(dataclasses.replace(WORLD, failure_rate=1.0), np.random.default_rng(4))
-    metrics = [name for name in runs if str(name).endswith(("_accuracy", "_loss"))]
-    failed = runs.assign(status="diverged", reason="loss is not finite", **dict.fromkeys(metrics, np.nan))
-    assert all_figures(*tuned(failed)) == {}
+
+    def failed(runs: pd.DataFrame) -> pd.DataFrame:
+        metrics = [name for name in runs if str(name).endswith(("_accuracy", "_loss"))]
+        return runs.assign(status="diverged", reason="loss is not finite", **dict.fromkeys(metrics, np.nan))
+
+    assert all_figures(*tuned(change=failed)) == {}
 
 
 def test_where_everything_failed_the_differences_say_so_and_there_is_no_curve() -> None:
@@ -343,23 +365,30 @@ def test_names_are_shortened_in_the_middle_and_stay_apart() -> None:
 # The bytes.
 
 
-def test_a_figure_is_the_same_in_any_order_of_saving_and_whatever_the_users_settings(world: Made) -> None:
-    first, second = all_figures(*world), None
+def test_a_figure_is_the_same_in_any_order_of_saving_and_whatever_the_users_settings(
+    world: Made, figures: dict[str, Figure]
+) -> None:
     with mpl.rc_context({"font.size": 30, "axes.grid": True, "svg.fonttype": "path", "savefig.dpi": 30}):
         second = all_figures(*world)
-        for name, figure in first.items():
-            png, svg = to_png(figure), to_svg(figure)
-            assert (to_svg(second[name]), to_png(second[name])) == (svg, png)
-            assert b"Software" not in png
+        png = to_png(second["differences"])
+        for name, figure in figures.items():
+            svg = to_svg(figure)
+            assert to_svg(second[name]) == svg
             assert "<dc:date>" not in svg
+    assert to_png(figures["differences"]) == png
+    assert b"Software" not in png
 
 
-SCRIPT = """
-import hashlib
-from test_figures import WORLD, all_figures, made, to_png, to_svg
-for name, figure in all_figures(*made(WORLD)).items():
-    print(name, hashlib.sha256(to_png(figure) + to_svg(figure).encode()).hexdigest())
-"""
+def digests(figures: dict[str, Figure]) -> list[str]:
+    """Return a line with the digest of every figure as SVG, and of one as PNG and PDF."""
+    files = {name: to_svg(figure).encode() for name, figure in figures.items()}
+    one = figures["differences"]
+    files |= {"differences.png": to_png(one), "differences.pdf": to_pdf(one)}
+    assert b"CreationDate" not in files["differences.pdf"]
+    return [f"{name} {hashlib.sha256(file).hexdigest()}" for name, file in files.items()]
+
+
+SCRIPT = "from test_figures import *; print('\\n'.join(digests(all_figures(*made(WORLD)))))"
 
 
 def test_a_fresh_process_with_another_hash_seed_draws_the_same_bytes(figures: dict[str, Figure]) -> None:
@@ -372,11 +401,7 @@ def test_a_fresh_process_with_another_hash_seed_draws_the_same_bytes(figures: di
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    here = [
-        f"{name} {hashlib.sha256(to_png(figure) + to_svg(figure).encode()).hexdigest()}"
-        for name, figure in figures.items()
-    ]
-    assert done.stdout.splitlines() == here
+    assert done.stdout.splitlines() == digests(figures)
 
 
 def test_a_very_long_figure_can_still_be_saved() -> None:
