@@ -73,6 +73,7 @@ class Sweep:
 
 def write_spec(folder: Path, configurations: int = 4, text: str = SPEC) -> Path:
     """Write the spec `small` into a folder."""
+    folder.mkdir(exist_ok=True)
     path = folder / "small.toml"
     path.write_text(text.format(configurations=configurations))
     return path

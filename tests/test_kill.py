@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sweep_runs import Sweep, run, start, timeless, wait_until, write_spec
+from sweep_runs import SPEC, Sweep, run, start, timeless, wait_until, write_spec
 
 from study import ledger
 
@@ -171,3 +171,27 @@ def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> No
     run(*killed.arguments)
     assert killed.ledger.read_bytes().startswith(kept)
     assert_the_same_end(killed, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_search_that_is_killed_in_its_trials_and_in_its_confirmations_ends_the_same(
+    tmp_path: Path, sampler: str
+) -> None:
+    """Digits, the real engine: what a trial tries depends on those before it, also after SIGKILL."""
+    text = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
+    text += f'[tuning]\ntrials = 12\nsampler = "{sampler}"\nconfirm = 3\n'
+    undisturbed, sweep = (
+        Sweep(write_spec(folder, text=text), folder / "home") for folder in (tmp_path / "a", tmp_path / "b")
+    )
+    run(*undisturbed.arguments)
+    whole = timeless(undisturbed.ledger)
+    assert undisturbed.recorded == 2 * (12 + 3)
+    kept = b""
+    for number, recorded in enumerate((3, 2 * 11 + 1, 2 * 12 + 2)):
+        written = kill_when(sweep, lambda at=recorded: sweep.recorded >= at, number)
+        assert written.startswith(kept)
+        kept = written
+    run(*sweep.arguments)
+    assert timeless(sweep.ledger) == whole
+    assert sweep.tables() == undisturbed.tables()

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -266,16 +267,21 @@ def test_a_training_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_tuned_gives_each_activation_the_same_budget_and_resumes(tmp_path: Path, sampler: str) -> None:
-    text = TUNED + f'[tuning]\ntrials = 3\nsampler = "{sampler}"\n'
+    text = TUNED + f'[tuning]\ntrials = 3\nsampler = "{sampler}"\nrepeats = 2\nconfirm = 2\n'
     sweep = Sweep(write_spec(tmp_path, text=text), tmp_path / "home")
     first = run(*sweep.arguments)
+    assert "One search" not in first.stdout
+    assert "2 searches for each activation can not say who wins tuned" in first.stdout
     whole = timeless(sweep.ledger)
-    assert [each.training.activation for each in entries(sweep)] == ["mish", "relu"] * 3
+    assert Counter(each.training.activation for each in entries(sweep)) == {"mish": 10, "relu": 10}
     assert all(each.adaptive for each in entries(sweep))
-    assert len({each.training.digest for each in entries(sweep)}) == 6
-    cut_ledger(sweep, trainings=4)
-    again = run(*sweep.arguments)
-    assert timeless(sweep.ledger) == whole
-    assert again.stdout == first.stdout
+    assert len({each.training.digest for each in entries(sweep)}) == 20
+    for lost in (3, 12):  # confirmations, and trials before them
+        cut_ledger(sweep, trainings=lost)
+        again = run(*sweep.arguments)
+        assert timeless(sweep.ledger) == whole
+        assert again.stdout == first.stdout
     held = {name: len(study.trials) for name, study in studies(sweep).items()}
-    assert held == {"small/mish": 3, "small/relu": 3}
+    assert held == {
+        "small/mish": 3, "small/mish (repeat 2)": 3, "small/relu": 3, "small/relu (repeat 2)": 3
+    }  # fmt: skip
