@@ -60,7 +60,19 @@ def test_our_package_is_the_one_named_sweeps() -> None:
     assert Path(sweeps.__file__ or "").parent == SPEC.parent
 
 
-COMMANDS = ["sweep", "plan", "status", "table", "report", "ui", "doctor", "data list", "data fetch"]
+COMMANDS = [
+    "sweep",
+    "plan",
+    "status",
+    "table",
+    "report",
+    "figures",
+    "cost",
+    "ui",
+    "doctor",
+    "data list",
+    "data fetch",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -160,7 +172,7 @@ def test_a_tuned_sweep_has_no_rows_to_plan(tmp_path: Path) -> None:
     assert json.loads(run("plan", spec, "--json", cwd=tmp_path).stdout)["rows"] == []
     done = run("plan", spec, "--detect", "1", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--detect and --pilot are about verdicts, and a tuned sweep has none" in done.stderr
+    assert "--detect and --pilot are about the rows of equal settings, and a tuned sweep has" in done.stderr
 
 
 def test_unknown_options_are_refused() -> None:
