@@ -260,9 +260,10 @@ def test_the_description_is_markdown_without_stray_line_breaks() -> None:
 
 def test_the_description_of_a_tuned_sweep_promises_no_pairs() -> None:
     text = description(question_of(spec_with({**TUNED, "replicated_share": GONE})))
-    assert "| Design | tuned: 10 trials, each activation has as many |" in text
+    size = "5 tpe trials for each activation, 2 trainings of each winner on fresh seeds, searches: 1"
+    assert f"| Design | tuned: {size} |" in text
     assert "| Rows of the table | the activations |" in text
-    assert "The number in its name is the trial: each activation was searched for itself." in text
+    assert "Each activation was searched for itself: the parameter `part` says which trial" in text
     assert "same number" not in text
 
 

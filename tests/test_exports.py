@@ -14,9 +14,10 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 from simulated_runs import Truth, simulate
+from tuned_runs import Searches, Surface, simulate_searches
 
 from analysis.compare import Comparison, Verdict
-from analysis.criteria import CriteriaTable, TunedBest, criteria_table
+from analysis.criteria import CriteriaTable, criteria_table
 from analysis.exports import (
     answer_markdown,
     evidence_rows,
@@ -30,9 +31,8 @@ from analysis.exports import (
     to_latex,
     to_markdown,
     to_metrics,
-    tuned_rows,
 )
-from analysis.notes import notes
+from analysis.summaries import interval_text
 from analysis.terminal import render
 
 NASTY = "a|b*c_d`e<img src=x onerror=alert(1)>&amp;\\n[x](y)\n# $h$ 100% {z}~^"
@@ -52,19 +52,11 @@ def table() -> CriteriaTable:
 
 
 @pytest.fixture(scope="module")
-def tuned(table: CriteriaTable) -> CriteriaTable:
-    bests = tuple(
-        TunedBest(
-            activation=name, trials=20, failed=1, configuration="c0ffee", levels={"depth": 8, "width": True},
-            setting=f"depth 8, optimizer {NASTY}", selection=97.5, score=96.25,
-        )
-        for name in ("mish", "relu", NASTY)
-    )  # fmt: skip
-    made = dataclasses.replace(
-        table, design="tuned", headline=(), levels=(), summaries=(), gates=(), thresholds=(), interactions=(),
-        ranking=None, failure_rates=(), trained_differences=(), pairing=(), tuned=bests,
-    )  # fmt: skip
-    return dataclasses.replace(made, notes=notes(made))
+def tuned() -> CriteriaTable:
+    surfaces = {"mish": Surface(top=93.0), "relu": Surface(), NASTY: Surface()}
+    world = Searches(surfaces=surfaces, repeats=6, confirm=2)
+    question = dataclasses.replace(world.question, question=f"Is {NASTY} better?", dataset_note=NASTY)
+    return criteria_table(simulate_searches(world, np.random.default_rng(3)), question)
 
 
 def shown(cell: str) -> str:
@@ -209,7 +201,16 @@ def test_numbers_to_sort_sweeps_by(table: CriteriaTable, tuned: CriteriaTable) -
     assert list(counts) == [f"verdicts/{verdict.value}" for verdict in Verdict]
     assert sum(counts.values()) == len(table.levels)
     assert counts["verdicts/wins"] == sum(each.verdict is Verdict.WINS for each in table.levels) > 0
-    assert to_metrics(tuned) == {f"best/{name}": 96.25 for name in ("mish", "relu", NASTY)}
+    names = {
+        "tuned/mish",
+        "tuned/relu",
+        f"tuned/{NASTY}",
+        "difference_tuned/relu",
+        f"difference_tuned/{NASTY}",
+    }
+    assert set(to_metrics(tuned)) == names
+    means = [best.mean or 0 for best in tuned.tuned if best.activation == "mish"]
+    assert to_metrics(tuned)["tuned/mish"] == pytest.approx(np.mean(means))
     unknown = dataclasses.replace(relu, difference=None)
     assert "difference/relu" not in to_metrics(dataclasses.replace(table, headline=(unknown,)))
 
@@ -284,23 +285,28 @@ def test_markdown_escapes_only_what_would_be_markup(text: str, escaped: str) -> 
     assert markdown_escape(text) == escaped
 
 
-def test_tuned_shows_one_row_per_activation_and_no_verdict(tuned: CriteriaTable) -> None:
-    assert [caption for caption, _ in sections(tuned)] == ["Best trial of each activation"]
-    assert tuned_rows(tuned)[0] == {
-        "Activation": "mish",
-        "Best setting": f"depth 8, optimizer {NASTY}",
-        "Chosen by validation accuracy": "97.50",
-        "test_accuracy of that trial": "96.25",
-        "Trials": "20",
-        "Failed": "1",
-    }
-    for text in (to_markdown(tuned), to_html(tuned), to_latex(tuned)):
-        assert "An adaptive search: it ranks nothing and has no verdict." in text
-        assert not {"wins", "loses", "ties"} & set(text.lower().split())
+def test_tuned_shows_verdicts_and_a_row_per_winner(tuned: CriteriaTable) -> None:
+    tables = dict(sections(tuned))
+    assert list(tables) == ["Verdicts when tuned", "Winners", "Best of k trials"]
+    verdict, best = tables["Verdicts when tuned"][0], tables["Winners"][0]
+    searches = tuned.tuned_verdicts[0].searches
+    assert verdict["Rival"] == "relu"
+    assert verdict["mish tuned"].startswith("wins tuned")
+    assert verdict["Difference in points [95 %]"] == interval_text(searches, tuned.delta)
+    assert (verdict["Searches"], verdict["Fresh seeds"]) == ("6", "12")
+    first = tuned.tuned[0]
+    assert (best["Activation"], best["Search"], best["Setting"]) == ("mish", "1", first.setting)
+    assert best["Chosen by validation accuracy"] == f"{first.selection:.2f}"
+    assert best["test_accuracy of that trial"] == f"{first.score:.2f}"
+    assert best["test_accuracy on fresh seeds [95 %]"].startswith(f"{first.mean:.2f} [")
+    assert len(tables["Winners"]) == 6 * 3
     rows = list(csv.DictReader(io.StringIO(to_csv(tuned))))
-    assert [(row["activation"], row["depth"], row["score"]) for row in rows] == [
-        ("mish", "8", "96.25"), ("relu", "8", "96.25"), (NASTY, "8", "96.25"),
-    ]  # fmt: skip
+    assert [row["activation"] for row in rows[:3]] == ["mish", "relu", NASTY]
+    assert [row["tuned_verdict"] for row in rows[:3]] == [
+        "",
+        *(v.searches.verdict for v in tuned.tuned_verdicts),
+    ]
+    assert float(rows[0]["learning_rate"]) == first.levels["learning_rate"]
 
 
 def test_an_empty_table_has_every_form(table: CriteriaTable) -> None:
@@ -346,7 +352,7 @@ def test_names_are_no_markup_in_the_terminal(table: CriteriaTable) -> None:
 
 
 def test_tuned_in_the_terminal(tuned: CriteriaTable) -> None:
-    text = printed(tuned, 140)
-    assert "Best of each activation when tuned" in text
-    assert "96.25" in text
-    assert "no verdict" in text
+    text = printed(tuned, 160)
+    assert "Does mish win when each is tuned?" in text
+    assert "wins tuned" in text
+    assert f"{tuned.tuned[0].score:.2f}" in text  # the winners stand below

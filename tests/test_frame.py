@@ -17,6 +17,7 @@ from study.errors import InputError
 from study.ledger import Entry, Ledger, Record
 from study.question import Factor, Question
 from study.training import Configuration, Level, Status, Training, TrainingResult
+from study.tuning import Tuning
 
 QUESTION = Question(
     name="small",
@@ -134,7 +135,8 @@ def test_an_ofat_sweep_needs_its_baseline_and_moves_one_factor_at_a_time(record:
 
 
 def test_a_setting_that_two_searches_found_keeps_the_number_of_each_trial(record: Record) -> None:
-    question = dataclasses.replace(QUESTION, design="tuned")
+    tuning = Tuning(trials=2, sampler="tpe", repeats=1, confirm=1)
+    question = dataclasses.replace(QUESTION, design="tuned", tuning=tuning)
     entries = [
         dataclasses.replace(
             entry, adaptive=True, configuration=dataclasses.replace(entry.configuration, index=place)

@@ -15,6 +15,7 @@ from study.ledger import Entry, Ledger
 from study.packing import MEMBERS
 from study.programs import program_of
 from study.training import Status, TrainingResult
+from study.tuning import Tuning
 from sweeps import cross_check, design
 from sweeps.costs import SPEEDS, Speed
 from sweeps.design import PlannedTraining
@@ -177,10 +178,12 @@ def test_what_is_recorded_costs_nothing_again(tmp_path: Path) -> None:
 def test_tuned_counts_trials_and_promises_no_rows(tmp_path: Path) -> None:
     spec = parse(edited(TUNED), "s.toml")
     plan = planned(spec, tmp_path, "auto")
-    assert (plan.trainings, plan.activations) == (15, 3)
+    assert (plan.trainings, plan.activations) == (3 * (5 + 2), 3)
+    assert plan.tuning == Tuning(trials=5, sampler="tpe", repeats=1, confirm=2)
+    assert "5 trials of the sampler tpe for each activation" in page(plan)
     assert plan.engine == "fit (a tuned sweep trains one after another)"
     assert 0 < plan.cost.programs <= 15
-    assert plan.cost.workers == 1
+    assert 1 <= plan.cost.workers <= 3  # one trial of each search at a time
     some = planned_trainings(parse(edited({**TUNED, "seed": 5}), "s.toml"))[:4]
     record(tmp_path, spec, [trained(item) for item in some])
     assert planned(spec, tmp_path, "auto").recorded == 4

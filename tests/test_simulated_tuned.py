@@ -73,17 +73,18 @@ def test_where_both_are_equal_nobody_wins_tuned(name: str, count: int) -> None:
 
 def test_a_better_optimum_is_found(sweeps: int) -> None:
     found = [each[0].searches for each in verdicts(BETTER, sweeps)]
-    at_least(0.95, [each.verdict == "wins" for each in found], "+0.8 at the optimum: wins tuned")
+    at_least(0.92, [each.verdict == "wins" for each in found], "+0.8 at the optimum: wins tuned")
     mean = np.mean([each.difference for each in found])
     LOG.info("its mean difference: %.2f, truth %.2f", mean, truth("better"))
 
 
 @pytest.mark.simulation
-def test_the_one_that_is_easier_to_tune_wins_a_short_search() -> None:
+def test_the_one_that_is_easier_to_tune_comes_nearer_in_a_short_search() -> None:
     """Both reach the same top; eight trials come nearer to it with the flatter one."""
     assert truth("easier") > 0.5
     found = [each[0].searches for each in verdicts(EASIER, MANY)]
-    at_least(0.9, [each.verdict == "wins" for each in found], "easier to tune: wins tuned")
+    at_least(0.2, [each.verdict == "wins" for each in found], "easier to tune, 8 searches: wins tuned")
+    at_most(0.005, [each.verdict == "loses" for each in found], "easier to tune: loses tuned")
     held = [holds(each, truth("easier")) for each in found]
     at_least(0.93, held, f"easier to tune: interval holds the truth ({truth('easier'):.2f})")
 
