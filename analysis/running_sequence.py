@@ -24,8 +24,8 @@ def caption(table: CriteriaTable) -> str:
     """Return how to read the figure."""
     return (
         f"The mean difference in {table.unit} over the first configurations of the design, above 0 where "
-        f"{table.focus} is better, with its confidence sequence: with 95 % it holds the truth at every number "
-        "of configurations and against every rival. Dotted lines at "
+        f"{table.focus} is better, with its confidence sequence: with 95 % it holds the truth at every "
+        "number of configurations and against every rival. Dotted lines at "
         f"{quantity_text(table.delta, table.unit)} to either side."
     )
 
