@@ -88,6 +88,31 @@ def find_pages(uri: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
     return found
 
 
+def set_aside(uri: str, name: str) -> None:
+    """Rename and delete the experiment of a sweep, where MLflow at `uri` has one, so that it is made anew.
+
+    Raises
+    ------
+    RunError
+        If MLflow cannot be reached, or says no.
+    """
+    try:
+        client = open_client(uri)
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            return
+        if found.lifecycle_stage != "active":
+            client.restore_experiment(found.experiment_id)
+        client.rename_experiment(found.experiment_id, f"{name} (replaced, {found.experiment_id})")
+        client.delete_experiment(found.experiment_id)
+    except Exception as error:  # MLflow's, SQLAlchemy's or the network's
+        said = redact(str(error)).strip().partition("\n")[0][:300]
+        raise RunError(
+            f"MLflow at {redact(uri)} must answer to be written anew, and it does not ({said}); "
+            "nothing that was recorded is lost: try again when it answers."
+        ) from None
+
+
 @dataclass(slots=True)
 class _Held:
     """A child run that MLflow holds; `content` is None for one that must be replaced."""
@@ -206,9 +231,8 @@ class MlflowSweep:
         if location is not None and found.artifact_location != location:
             raise RunError(
                 f"{experiment} keeps its artifacts in {found.artifact_location} and this home has them in "
-                f"{location}: the home was moved, or two homes share the database; move it back, make the "
-                "home's MLflow database anew (delete mlflow.db and artifacts/ in it and run its sweeps "
-                "again), or use another tracking URI."
+                f"{location}: the home was moved, or two homes share the database; move it back, write the "
+                f"experiment anew with `mishstudy rebuild {name}`, or use another tracking URI."
             )
         return found.experiment_id
 

@@ -39,6 +39,10 @@ class Marker:
         """Write the marker."""
         write_whole(self._path, json.dumps(self._state()))
 
+    def remove(self) -> None:
+        """Remove the marker: something is missing, whatever the files look like."""
+        self._path.unlink(missing_ok=True)
+
     def _state(self) -> dict[str, Any]:
         missing = [path.name for path in self._files if not path.exists()]
         return {"ledger_bytes": self._ledger.stat().st_size, "where": self._where, "missing": missing}

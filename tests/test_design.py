@@ -174,7 +174,8 @@ batch_size = 16
 
 def test_the_design_is_the_same_under_another_hash_seed() -> None:
     code = (
-        "from tests.test_design import spec\nfrom sweeps import design\nfrom sweeps.engines import grouped\n"
+        "import sys\nsys.path.insert(0, 'tests')\nfrom test_design import spec\n"
+        "from sweeps import design\nfrom sweeps.engines import grouped\n"
         "planned = [item.training for item in design.trainings(spec())]\n"
         "for engine in ('fit', 'population'):\n"
         "    print([t.digest for g in grouped(engine, 'cpu', planned, ()) for t in g.trainings])"
