@@ -182,27 +182,26 @@ class Driver:
 
     def _train_tuned(self, known: Sequence[Entry], missing: int) -> None:
         tuner = Tuner(self._spec, self._question, self._storage)
-        for entry in known:
-            self._take_tuned(entry)
+        trials = sum(self._take_tuned(entry) for entry in known)
         done = {entry.result.digest for entry in known}
         for wave in tuner.waves(known):
             trainings = [item.training for item in wave]
             left = grouped(self._options.engine, self._kind, trainings, done)
             if left and not missing:  # only what is recorded is told again
                 return
-            if left and self._executor is None:  # nothing is to be trained, only told
-                return
             for entries in self._results(wave, left, adaptive=True):
                 for entry in entries:
                     tuner.tell(entry)
-                    self._take_tuned(entry)
-                    self._monitor.trained(entry, self._done)
+                    trials += self._take_tuned(entry)
+                    self._monitor.trained(entry, trials)
 
-    def _take_tuned(self, entry: Entry) -> None:
+    def _take_tuned(self, entry: Entry) -> bool:
+        """Take one training; return whether it is a trial and no confirmation."""
         tuning = self._question.tuning
         assert tuning is not None
-        confirms = tuning.place(entry.configuration.index).trial is None
-        self._take(entry, tuning.confirm if confirms else 1)
+        is_trial = tuning.place(entry.configuration.index).trial is not None
+        self._take(entry, 1 if is_trial else tuning.confirm)
+        return is_trial
 
     def check(self, trainings: Sequence[Training]) -> None:
         """Repeat trainings with the reference engine and record what it makes of them."""
@@ -316,6 +315,8 @@ class Driver:
             import_from=options.import_from,
             log=self._home.sweep(spec.name) / "training.log",
             compiled=self._home.compiled / digest_of(environment.processor()),
+            retries=spec.retries,
+            epoch_timeout=spec.epoch_timeout,
         )
         self._executor = Workers(child, self._workers, self._hear)
         ready: Ready = self._executor.start()

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,9 +27,6 @@ ENGINES = {"fit": ("study.fit", "FitEngine"), "population": ("study.population",
 
 _COMPILED_BYTES = 2**30
 """Compiled programs beyond this are dropped, those that were used longest ago first."""
-
-ATTEMPTS = 2
-"""How often a training may take its process down before that is its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,11 @@ class ChildExecutor:
         Is told what the engine reports; the child goes on with smaller packs after it has returned.
     compiled : Path or None
         Folder in which compiled programs are kept from one process to the next.
+    retries : int
+        How often a training that took its process down, or hung, is tried again before that is its result.
+        At least once: the second attempt is made alone, so that the right training is blamed.
+    epoch_timeout : float
+        Seconds in which a process at work says something: it has built a program, or an epoch has ended.
     """
 
     def __init__(
@@ -93,8 +96,14 @@ class ChildExecutor:
         log: Path,
         report: Callable[[Report], None] = lambda _: None,
         compiled: Path | None = None,
+        retries: int = 1,
+        epoch_timeout: float = float("inf"),
     ) -> None:
         self._report = report
+        self._attempts = retries + 1
+        self._epoch_timeout = epoch_timeout
+        self._heard = time.monotonic()
+        self._hung = False
         self._compiled = compiled
         self._arguments = (engine, threads, dataset, train_size, data, import_from, log)
         self._threads = threads
@@ -111,6 +120,12 @@ class ChildExecutor:
     def waitables(self) -> list[Any]:
         """What `multiprocessing.connection.wait` waits for after `steps` has yielded None."""
         return [self._connection, self._process.sentinel]
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds to wait for a child at work until it is taken for hung, as a timeout of `wait`."""
+        left = self._heard + self._epoch_timeout - time.monotonic()
+        return None if left == float("inf") else max(0.0, left)
 
     def start(self) -> Ready:
         """Start the child and load engine and data set.
@@ -176,7 +191,7 @@ class ChildExecutor:
         """
         for together in self.steps(groups):
             if together is None:
-                wait(self.waitables)
+                wait(self.waitables, self.patience)
             else:
                 yield together
 
@@ -212,7 +227,7 @@ class ChildExecutor:
                     attempts = 0
                     continue
                 attempts += 1
-                if attempts == ATTEMPTS:
+                if attempts == self._attempts:
                     attempts = 0
                     lost = [each for each in remaining[0].trainings if each.digest not in done]
                     lost = lost[: remaining[0].at_stake]
@@ -241,6 +256,7 @@ class ChildExecutor:
         assert self._connection is not None
         with suppress(BrokenPipeError):
             self._connection.send((task, work))
+        self._heard, self._hung = time.monotonic(), False
 
     def _words(self) -> Iterator[list[TrainingResult] | Report | _Done | _Nothing | None]:
         """Yield what the child says up to the end of a task; results that have come in together as a list."""
@@ -248,7 +264,12 @@ class ChildExecutor:
         results: list[TrainingResult] = []
         while True:
             while not wait(self.waitables, timeout=0):
+                if self.patience == 0.0:
+                    self._hung = True
+                    self._process.kill()
+                    break
                 yield _NOTHING
+            self._heard = time.monotonic()
             try:
                 word = self._receive()
             except InputError:
@@ -285,11 +306,12 @@ class ChildExecutor:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def _casualty(self, training: Training) -> TrainingResult:
-        return TrainingResult(
-            digest=training.digest,
-            status=Status.ERROR,
-            reason=f"the training process died {ATTEMPTS} times ({self._ending()})",
-        )
+        times = f"{self._attempts} time{'s' * (self._attempts != 1)}"
+        if self._hung:
+            reason = f"no epoch ended within {self._epoch_timeout:g} s; tried {times}"
+            return TrainingResult(digest=training.digest, status=Status.TIMEOUT, reason=reason)
+        reason = f"the training process died {times} ({self._ending()})"
+        return TrainingResult(digest=training.digest, status=Status.ERROR, reason=reason)
 
 
 def _left(groups: Sequence[Group | Pack], done: set[str]) -> list[Group | Pack]:

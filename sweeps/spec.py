@@ -123,6 +123,20 @@ class SweepSpec(Table):
     threads: int = Field(
         default=1, ge=1, le=1024, description="threads inside one operation, pinned", examples=[1]
     )
+    retries: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="how often a training whose process died or hung is tried again",
+        examples=[1],
+    )
+    epoch_timeout: float = Field(
+        default=21_600.0,
+        ge=1,
+        le=1e9,
+        description="seconds without the end of an epoch after which a process is taken for hung",
+        examples=[3600.0],
+    )
     noise_at: Literal["train", "test"] = Field(
         default="train", description="when the input noise is added", examples=["train"]
     )

@@ -110,7 +110,8 @@ class Workers:
                 if ready:
                     yield ready
                 elif busy and not (units and len(busy) < len(children)):
-                    wait([each for child in busy for each in child.waitables])
+                    patience = [left for child in busy if (left := child.patience) is not None]
+                    wait([each for child in busy for each in child.waitables], min(patience, default=None))
             finished = True
         finally:
             for child in self._children[0 if not finished else 1 :]:

@@ -15,7 +15,7 @@ from study.training import Status, Training, TrainingResult
 from sweeps.executors import ChildExecutor
 
 MINE = """
-import os, signal
+import os, signal, time
 
 def deadly(x):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -25,6 +25,9 @@ def raising(x):
 
 def leaving(x):
     os._exit(7)
+
+def sleeping(x):
+    time.sleep(3600)
 """
 
 Opener = Callable[..., ChildExecutor]
@@ -36,10 +39,12 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
     (tmp_path / "mine.py").write_text(MINE)
     made: list[ChildExecutor] = []
 
-    def make(engine: str = "fit", dataset: str = "digits", data: Path | None = None) -> ChildExecutor:
+    def make(
+        engine: str = "fit", dataset: str = "digits", data: Path | None = None, **options: float
+    ) -> ChildExecutor:
         executor = ChildExecutor(
             engine=engine, threads=1, dataset=dataset, train_size=256, data=data,
-            import_from=tmp_path, log=tmp_path / "training.log",
+            import_from=tmp_path, log=tmp_path / "training.log", **options,
         )  # fmt: skip
         made.append(executor)
         return executor
@@ -67,6 +72,25 @@ def outcomes(results: list[TrainingResult], asked: list[Training]) -> list[tuple
     return [
         (by_digest[each.digest].activation, by_digest[each.digest].replicate, each.status) for each in results
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("engine", ["fit", "population"])
+def test_a_training_that_hangs_is_a_timeout_and_the_rest_goes_on(
+    opened: Opener, training: Training, engine: str
+) -> None:
+    names = ("relu", "mine:sleeping", "mish")
+    asked = [
+        dataclasses.replace(
+            training, activation=name, architecture_arguments=(("depth", 3), ("width", 16 + i))
+        )
+        for i, name in enumerate(names)
+    ]
+    given = groups(asked) if engine == "fit" else [packs([each], 6)[0] for each in asked]
+    results = list(opened(engine, epoch_timeout=40.0).train(given))
+    assert [status for *_, status in outcomes(results, asked)] == [Status.OK, Status.TIMEOUT, Status.OK]
+    assert results[1].reason == "no epoch ended within 40 s; tried 2 times"
 
 
 @pytest.mark.slow
