@@ -34,6 +34,7 @@ BETTER = Searches(surfaces={"mish": Surface(top=90.8), "relu": Surface()})
 EASIER = Searches(surfaces={"mish": Surface(steep=1.0), "relu": Surface(steep=12.0)}, trials=8)
 
 
+pytestmark = pytest.mark.timeout(900)
 FEW, MANY = 10, 1000
 SIMULATION = pytest.mark.simulation
 
@@ -95,7 +96,7 @@ def test_one_search_says_much_of_its_winners_and_nothing_of_another_search(sweep
     cap = world.question.loss_cap
     rng = np.random.default_rng(SEED)
     held, wrongly = [], []
-    for _ in range(2 * sweeps):
+    for _ in range(sweeps):
         runs = placed(simulate_searches(world, rng), world.question)
         (verdict,) = tuned_verdicts(runs, world.question, chance=10.0)
         assert verdict.searches.verdict == "not_enough_evidence"

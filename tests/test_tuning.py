@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import optuna
@@ -379,3 +380,12 @@ def test_the_storage_has_a_copy_of_every_study(sampler: str, tmp_path: Path) -> 
     study = optuna.load_study(study_name="small/mish", storage=storage)
     assert study.metric_names == ["validation_accuracy (points)"]
     assert study.user_attrs["question"] == "When does Mish beat ReLU?"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's Gaussian process needs PyTorch")
+def test_gp_where_it_can_run_is_the_same_after_a_stop(tmp_path: Path) -> None:
+    spec = spec_of("gp")
+    whole = tuned(spec, tmp_path / "whole")
+    part = tuned(spec, tmp_path / "part", stop=2 * TRIALS - 5)
+    assert tuned(spec, tmp_path / "part", part) == whole
