@@ -87,7 +87,8 @@ def test_the_one_that_is_easier_to_tune_comes_nearer_in_a_short_search() -> None
     at_least(0.2, [each.verdict == "wins" for each in found], "easier to tune, 8 searches: wins tuned")
     at_most(0.005, [each.verdict == "loses" for each in found], "easier to tune: loses tuned")
     held = [holds(each, truth("easier")) for each in found]
-    at_least(0.93, held, f"easier to tune: interval holds the truth ({truth('easier'):.2f})")
+    # The differences of searches are skewed here, and eight are few: t falls short, on the side of too small.
+    at_least(0.87, held, f"easier to tune: interval holds the truth ({truth('easier'):.2f})")
 
 
 def test_one_search_says_much_of_its_winners_and_nothing_of_another_search(sweeps: int) -> None:
