@@ -96,6 +96,8 @@ class Driver:
         self._record = record
         self._storage: optuna.storages.BaseStorage = open_storage(home.journal, options.storage)
         self._workers = options.workers or count_for(device_kind(), spec.threads)
+        if spec.tuning is not None and spec.tuning.tuning.adaptive:
+            self._workers = 1  # a second process would be started anew for each of the small parts
         self._executor: Workers | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None

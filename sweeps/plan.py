@@ -70,8 +70,7 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
     checked = record.checks if record else ()
     workers = count_for(device_kind(), spec.threads)
     if spec.tuning is not None and spec.tuning.tuning.adaptive:
-        # One trial of each search at a time.
-        workers = min(workers, spec.tuning.repeats * len(spec.activations))
+        workers = 1  # as the driver has it
     cost = cost_of([item.training for item in planned], known, home, engine, workers, checked)
     return Plan(
         name=spec.name,
