@@ -88,7 +88,9 @@ def test_a_training_that_hangs_is_a_timeout_and_the_rest_goes_on(
         for i, name in enumerate(names)
     ]
     given = groups(asked) if engine == "fit" else [packs([each], 6)[0] for each in asked]
-    results = list(opened(engine, epoch_timeout=40.0).train(given))
+    executor = opened(engine, epoch_timeout=40.0)
+    executor.start()
+    results = list(executor.train(given))
     assert [status for *_, status in outcomes(results, asked)] == [Status.OK, Status.TIMEOUT, Status.OK]
     assert results[1].reason == "no epoch ended within 40 s; tried 2 times"
 
