@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --compile --require-hashes --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q mishstudy.py sweeps study analysis
+	@$(BIN)/python -m compileall -q mishstudy sweeps study analysis
 	@touch $(READY)
 
 study: $(READY)

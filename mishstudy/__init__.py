@@ -1,0 +1,50 @@
+"""The door: the command line of mishstudy, and nothing but wiring.
+
+Everything heavy is imported inside the commands, so that `mishstudy --help` answers at once.
+"""
+
+import os
+import sys
+
+import typer
+
+from mishstudy import machine, results, running
+from mishstudy.output import leave
+
+app = typer.Typer(
+    name="mishstudy",
+    help="Answer, with proof: for which settings does the Mish activation beat its rivals?\n\n"
+    "Example: `mishstudy sweep sweeps/quickstart.toml`",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+data_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="List and fetch data sets.\n\nExample: `mishstudy data list`",
+)
+app.add_typer(data_app, name="data")
+for command in (
+    *(running.sweep, running.plan, running.status, results.table, results.report, results.figures),
+    *(results.cost, running.rebuild, machine.ui, machine.doctor),
+):
+    app.command()(command)
+data_app.command("list")(machine.data_list)
+data_app.command("fetch")(machine.data_fetch)
+
+
+def main() -> None:
+    """Run the command line: exit 0 if all is well, 1 if a run failed, 2 if the input is wrong."""
+    from study.errors import InputError, RunError
+
+    try:
+        app()
+    except InputError as error:
+        leave(str(error), 2)
+    except RunError as error:
+        leave(str(error), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""`python -m mishstudy`."""
+
+from mishstudy import main
+
+main()
