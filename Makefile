@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: setup study test lint types contracts slow notebooks simulation servers torch docs lock
+.PHONY: setup study test lint types contracts slow long notebooks simulation servers torch docs lock
 
 setup: $(READY)
 
@@ -42,10 +42,13 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-# Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step, and half an hour
-# of every optimizer in every program; SELECT="--deselect ..." leaves out.
+# Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step.
 slow: $(READY)
-	$(PYTEST) $(SIDE_BY_SIDE) -m slow $(SELECT)
+	$(PYTEST) $(SIDE_BY_SIDE) -m 'slow and not long'
+
+# More than an hour, and not a part of the gate: every optimizer in every program, both engines and samplers.
+long: $(READY)
+	$(PYTEST) $(SIDE_BY_SIDE) -m long
 
 notebooks: $(READY)
 	$(PYTEST) -m slow tests/test_notebooks.py

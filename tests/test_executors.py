@@ -76,7 +76,7 @@ def outcomes(results: list[TrainingResult], asked: list[Training]) -> list[tuple
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("engine", ["fit", "population"])
+@pytest.mark.parametrize("engine", [pytest.param("fit", marks=pytest.mark.long), "population"])
 def test_a_training_that_hangs_is_a_timeout_and_the_rest_goes_on(
     opened: Opener, training: Training, engine: str
 ) -> None:

@@ -65,7 +65,7 @@ def assert_optuna_and_mlflow_hold(sweep: Sweep) -> None:
     ("engine", "every"),
     [
         ("population", False),
-        pytest.param("population", True, marks=pytest.mark.slow),
+        pytest.param("population", True, marks=(pytest.mark.slow, pytest.mark.long)),
         pytest.param("fit", True, marks=pytest.mark.slow),
     ],
 )
@@ -175,7 +175,7 @@ def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", [pytest.param("random", marks=pytest.mark.long), "tpe"])
 def test_a_search_that_is_killed_in_its_trials_and_in_its_confirmations_ends_the_same(
     tmp_path: Path, sampler: str
 ) -> None:

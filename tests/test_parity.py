@@ -151,6 +151,7 @@ def test_a_convolution_equals_that_of_the_reference(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_every_optimizer_in_every_program_equals_the_reference(
     child_of: Callable[[str], Child], fifty: Training
@@ -286,7 +287,13 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPoolE
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param(name, marks=() if name in ("adam", "lion", "sgd") else pytest.mark.long)
+        for name in sorted(OPTIMIZERS)
+    ],
+)
 @pytest.mark.parametrize("batch_normalization", [False, True])
 def test_each_step_of_a_deep_network_equals_the_reference_from_the_same_state(
     inside: ProcessPoolExecutor,
