@@ -141,6 +141,7 @@ def test_a_pack_that_kills_its_process_is_lost_alone(opened: Opener, training: T
     assert {each.reason for each in results[4:6]} == {"the training process died 2 times (exit code 7)"}
 
 
+@pytest.mark.slow
 def test_a_process_that_died_between_two_tasks_is_replaced(
     opened: Opener, children: Callable[[], list[psutil.Process]], training: Training
 ) -> None:

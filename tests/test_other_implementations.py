@@ -181,7 +181,7 @@ def test_tuning_curves_are_those_of_opda(trials: np.ndarray) -> None:
 def test_bands_are_those_of_opda_up_to_their_simulation(trials: np.ndarray) -> None:
     """Both find the level by simulation; what comes out differs by less than a hundredth of a probability."""
     bands = EmpiricalDistribution.confidence_bands(
-        trials, confidence=0.95, method="ld_equal_tailed", generator=np.random.default_rng(0)
+        trials, confidence=0.95, n_jobs=1, method="ld_equal_tailed", generator=np.random.default_rng(0)
     )
     ordered = np.sort(trials)
     low, high = rank_bounds(len(trials))

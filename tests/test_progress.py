@@ -121,6 +121,7 @@ def test_spans_of_time_are_for_people() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_standard_output_holds_the_table_alone_and_a_terminal_shows_the_bar(tmp_path: Path) -> None:
     """The real command in a real terminal: standard error is one, standard output is a pipe."""
     sweep = Sweep(write_spec(tmp_path), tmp_path / "home", "fit")

@@ -24,7 +24,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"dropout": 0.1}, "s.toml: dropout is not a known key; it belongs under [fixed], or varies as [factors.dropout]."),
     ({"wdith": 3, "factors.depth.level": [3, 8]},
         's.toml: factors.depth.level is not a known key; did you mean "levels"?\n'
-        "s.toml: wdith is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, noise_at, metric, factors, fixed, baseline, tuning."),
+        "s.toml: wdith is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, retries, epoch_timeout, noise_at, metric, factors, fixed, baseline, tuning."),
     ({"delta": GONE}, "s.toml: delta is missing; it is the smallest difference that matters, in points or nats, for example delta = 1.0."),
     ({"delta": GONE, "factors.depth.role": GONE},
         "s.toml: delta is missing; it is the smallest difference that matters, in points or nats, for example delta = 1.0.\n"
@@ -64,7 +64,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"factors": GONE}, "s.toml: factors is missing; it is what varies beside the activation, a table [factors.<key>] each."),
     ({"factors": {}}, "s.toml: factors is an empty table, but must hold at least 1; add one."),
     ({"factors.depth": [3, 8]}, "s.toml: factors.depth is [3, 8], but must be a table; begin it with the line [factors.depth]."),
-    ({"a b\n": 1}, 's.toml: "a b\\n" is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, noise_at, metric, factors, fixed, baseline, tuning.'),
+    ({"a b\n": 1}, 's.toml: "a b\\n" is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, retries, epoch_timeout, noise_at, metric, factors, fixed, baseline, tuning.'),
     # what is compared
     ({"activations": "relu"}, 's.toml: activations is "relu", but must be a list in square brackets; write for example activations = ["relu", "swish"].'),
     ({"activations": []}, 's.toml: activations is [], but must hold at least 1; add one, for example activations = ["relu", "swish"].'),

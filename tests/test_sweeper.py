@@ -86,6 +86,7 @@ def test_what_a_home_holds_beside_its_sweeps_names_no_sweep(small: Sweep) -> Non
     assert {"mlflow.db", "optuna.journal", "compiled"} <= names - {small.folder.name} <= OWN_NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [pytest.param("fit", marks=pytest.mark.slow), "population"])
 def test_another_process_and_hash_seed_write_the_same_ledger(
     finished_sweep: Callable[[str], Sweep], tmp_path: Path, engine: str
@@ -116,6 +117,7 @@ def test_optuna_is_told_the_paired_difference(small: Sweep) -> None:
         assert "failed mish" not in trial.user_attrs
 
 
+@pytest.mark.slow
 def test_a_sweep_may_grow_and_keeps_what_it_has(copied: Sweep) -> None:
     held = copied.ledger.read_bytes()
     text = SPEC.replace("epochs = 3", "epochs = 3\nreplicates = 2").replace('["relu"]', '["relu", "tanh"]')
@@ -153,6 +155,7 @@ def test_changing_a_spec_with_results_is_refused(
     assert (small.folder / "spec.toml").read_text() == SPEC.format(configurations=4)
 
 
+@pytest.mark.slow
 def test_another_library_or_number_of_threads_is_refused_unless_accepted(copied: Sweep) -> None:
     whole = copied.recorded
     write_spec(copied.spec.parent, text=SPEC.replace("seed = 5", "seed = 5\nthreads = 2"))

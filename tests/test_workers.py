@@ -66,6 +66,7 @@ def test_trainings_one_after_another_are_shared_out_too(programs: list[Training]
     assert (first, second) == (many.trainings[::2], many.trainings[1::2])
 
 
+@pytest.mark.slow
 def test_two_give_the_results_of_one_in_the_same_order(two: Workers, programs: list[Training]) -> None:
     work = packs(programs, 4)
     expected = [timeless(result) for result in two._children[0].train(work)]
