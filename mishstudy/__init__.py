@@ -3,6 +3,7 @@
 Everything heavy is imported inside the commands, so that `mishstudy --help` answers at once.
 """
 
+import errno
 import os
 import sys
 
@@ -31,6 +32,9 @@ for command in (
     *(results.cost, running.rebuild, machine.ui, machine.doctor),
 ):
     app.command()(command)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What a system says that cannot take what is written."""
+
 data_app.command("list")(machine.data_list)
 data_app.command("fetch")(machine.data_fetch)
 
@@ -48,3 +52,11 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        leave(
+            f"{error.filename or 'a file'} could not be written ({error.strerror}); "
+            "nothing that was recorded is lost: make room, and run the same command again.",
+            1,
+        )

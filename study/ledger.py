@@ -16,6 +16,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from json import JSONDecodeError, loads
@@ -415,9 +416,10 @@ class Ledger:
         _flush(self._ledger)
 
     def close(self) -> None:
-        """Close both files."""
-        self._ledger.close()
-        self._curves.close()
+        """Close both files; what could not be written was told when it was recorded."""
+        for file in (self._curves, self._ledger):
+            with suppress(OSError):
+                file.close()
 
     def __enter__(self) -> Self:
         return self
