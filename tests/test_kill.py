@@ -66,7 +66,7 @@ def assert_optuna_and_mlflow_hold(sweep: Sweep) -> None:
     [
         ("population", False),
         pytest.param("population", True, marks=(pytest.mark.slow, pytest.mark.long)),
-        pytest.param("fit", True, marks=pytest.mark.slow),
+        pytest.param("fit", True, marks=(pytest.mark.slow, pytest.mark.long)),
     ],
 )
 def test_killed_at_stage_after_stage_and_started_again_ends_the_same(

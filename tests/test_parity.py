@@ -334,5 +334,5 @@ def test_deep_networks_have_equal_distributions_over_seeds(
     )
     assert np.any(np.abs(fast - reference) > 1e-4 * reference)
     assert stats.ttest_rel(fast, reference).pvalue > 0.001
-    assert stats.ks_2samp(fast, reference).pvalue > 0.001
+    assert stats.ks_2samp(fast, reference, method="asymp").pvalue > 0.001
     assert 0.5 < np.std(fast) / np.std(reference) < 2.0

@@ -111,7 +111,10 @@ class Silent:
 
 
 @pytest.fixture(
-    params=[pytest.param(3, marks=pytest.mark.slow), pytest.param(12, marks=pytest.mark.simulation)],
+    params=[
+        pytest.param(3, marks=(pytest.mark.slow, pytest.mark.long)),
+        pytest.param(12, marks=pytest.mark.simulation),
+    ],
     ids=["few", "many"],
 )
 def exported(
