@@ -46,7 +46,7 @@ contracts: $(READY)
 slow: $(READY)
 	$(PYTEST) $(SIDE_BY_SIDE) -m 'slow and not long'
 
-# More than an hour, and not a part of the gate: every optimizer in every program, both engines and samplers.
+# The longest of the slow ones, not a part of the gate: every optimizer in every program, both engines and samplers.
 long: $(READY)
 	$(PYTEST) $(SIDE_BY_SIDE) -m long
 
