@@ -12,6 +12,9 @@ import typer
 from mishstudy import machine, results, running
 from mishstudy.output import leave
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What a system says that cannot take what is written."""
+
 app = typer.Typer(
     name="mishstudy",
     help="Answer, with proof: for which settings does the Mish activation beat its rivals?\n\n"
@@ -32,9 +35,6 @@ for command in (
     *(results.cost, running.rebuild, machine.ui, machine.doctor),
 ):
     app.command()(command)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-"""What a system says that cannot take what is written."""
-
 data_app.command("list")(machine.data_list)
 data_app.command("fetch")(machine.data_fetch)
 

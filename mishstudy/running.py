@@ -83,7 +83,9 @@ def sweep(
         try:
             text = spec.read_text(encoding="utf-8")
             record = run(read, text, where, options, monitor, publish(where), looks)
-        except KeyboardInterrupt:
+        except BaseException as error:
+            if not _is_interrupt(error):
+                raise
             monitor.stop()
             from study.redaction import redact
 
@@ -94,6 +96,13 @@ def sweep(
         return
     show_table(criteria(record))
     show_where(where, record, tracking_uri)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an exception: a library stopped in its work may raise one of its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def plan(

@@ -1,10 +1,12 @@
 """What the command line makes of a finished sweep: strict tables, figures as files, costs."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.storages.journal import JournalFileSymlinkLock
 from simulated_record import FINGERPRINT, simulated_record
 from simulated_runs import Truth, simulate
 from typer.testing import CliRunner
@@ -15,6 +17,7 @@ from analysis.cost_tables import to_csv, to_markdown
 from analysis.frame import curves_frame, runs_frame
 from study.errors import InputError
 from study.ledger import Ledger, Record
+from sweeps import sweeper
 
 WORLD = Truth(
     configurations=60,
@@ -93,3 +96,26 @@ def test_costs_are_printed_or_written(record: Record, home: Path, tmp_path: Path
     assert (tmp_path / "cost.csv").read_text(encoding="utf-8") == to_csv(found)
     with pytest.raises(InputError, match="--format takes md, csv, json, and 'latex' was given"):
         called("cost", "simulated", "--home", home, "--format", "latex")
+
+
+def test_ctrl_c_in_the_middle_of_a_library_is_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna's lock, stopped while it is given back, raises an error of its own in place of the interrupt."""
+    unlink = os.unlink
+
+    def interrupted(*arguments: object, **keywords: object) -> None:
+        monkeypatch.setattr(os, "unlink", unlink)
+        unlink(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    def stopped(*_: object) -> None:
+        lock = JournalFileSymlinkLock(str(tmp_path / "optuna.journal"))
+        lock.acquire()
+        monkeypatch.setattr(os, "unlink", interrupted)
+        lock.release()
+
+    (tmp_path / "optuna.journal").touch()
+    monkeypatch.setattr(sweeper, "run", stopped)
+    spec = Path(__file__).parent.parent / "sweeps/quickstart.toml"
+    done = CliRunner().invoke(mishstudy.app, ["sweep", str(spec), "--home", str(tmp_path)])
+    assert done.exit_code == 130
+    assert "nothing that was recorded is lost" in done.stderr
