@@ -42,7 +42,7 @@ _BOUNDS = {
     "string_too_short": ("min_length", "must have at least {} character; write it out"),
     "string_too_long": ("max_length", "must have at most {} characters; shorten it"),
 }
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PLACE = re.compile(r" \(at (?P<place>line \d+, column \d+|end of document)\)$")
 
 

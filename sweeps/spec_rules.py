@@ -214,6 +214,9 @@ def _range(name: str, table: "FactorTable", setting: Setting) -> Mistakes:
     elif table.log and low <= 0:
         rule = "a logarithmic range begins above 0; raise it, or remove log."
         yield wrong_value((*path, "low"), low, rule)
+    elif table.log and math.isinf(high / low):
+        rule = "a logarithmic range spans at most 300 powers of ten; raise it."
+        yield wrong_value((*path, "low"), low, rule)
     elif table.step is not None:
         yield from _step((*path, "step"), table.step, table, setting)
 
