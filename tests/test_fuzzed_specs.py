@@ -57,8 +57,8 @@ VALUES = st.recursive(
 )
 # fmt: off
 KEYS = TEXTS | st.sampled_from([
-    "name", "activations", "rivals", "factors", "fixed", "depth", "learning_rate", "profile", "levels", "seed",
-    "baseline", "tuning", "metric", "dropout", "class", "epoch", "Epochs", "block", "status",
+    "name", "activations", "rivals", "factors", "fixed", "depth", "learning_rate", "profile", "levels",
+    "baseline", "tuning", "metric", "dropout", "class", "epoch", "Epochs", "block", "status", "seed",
 ])
 NAMES_KNOWN = st.sampled_from([
     "mish", "relu", "swish", "beta_mish(1e-300)", "mine:bent", "digits", "mnist", "cifar10", "my_data:load",
