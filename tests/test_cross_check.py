@@ -130,6 +130,7 @@ def test_a_sweep_without_a_check_says_so(training: Training) -> None:
     )
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_sweep_is_checked_and_a_kill_repeats_nothing(tmp_path: Path) -> None:
     sweep = Sweep(write_spec(tmp_path, 12), tmp_path / "home", "population")

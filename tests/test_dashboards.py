@@ -143,6 +143,7 @@ def test_a_signal_stops_servers_and_their_children(tmp_path: Path, number: signa
         assert served.gone()
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path, "stubborn") as served:
@@ -153,6 +154,7 @@ def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
         assert served.gone()
 
 
+@pytest.mark.faults
 def test_a_server_that_ends_by_itself_takes_the_other_with_it_and_is_named(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.second.kill()

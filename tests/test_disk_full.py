@@ -15,6 +15,8 @@ from sweep_runs import Sweep, run, timeless, write_spec
 from study import ledger
 from study.ledger import Entry, Ledger
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def largest_file() -> Iterator[Callable[[int], None]]:

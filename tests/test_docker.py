@@ -198,6 +198,7 @@ def test_the_first_command_of_the_image_is_one_of_ours() -> None:
     assert all(argument in done.stdout for argument in arguments)
 
 
+@pytest.mark.faults
 def test_the_sweeper_says_in_a_sentence_that_the_database_is_away(
     resolved: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def outcomes(results: list[TrainingResult], asked: list[Training]) -> list[tuple
     ]
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("engine", [pytest.param("fit", marks=pytest.mark.long), "population"])
@@ -95,6 +96,7 @@ def test_a_training_that_hangs_is_a_timeout_and_the_rest_goes_on(
     assert results[1].reason == "no epoch ended within 40 s; tried 2 times"
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_training_that_kills_its_process_twice_is_an_error_and_the_rest_goes_on(
     opened: Opener, training: Training
@@ -119,6 +121,7 @@ def test_a_training_that_kills_its_process_twice_is_an_error_and_the_rest_goes_o
     assert {each.reason for each in results[3:5]} == {"ValueError: not this one"}
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_pack_that_kills_its_process_is_lost_alone(opened: Opener, training: Training) -> None:
     """The engine compiles a pack while it trains the one before; the one before is not to blame."""
@@ -141,6 +144,7 @@ def test_a_pack_that_kills_its_process_is_lost_alone(opened: Opener, training: T
     assert {each.reason for each in results[4:6]} == {"the training process died 2 times (exit code 7)"}
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_process_that_died_between_two_tasks_is_replaced(
     opened: Opener, children: Callable[[], list[psutil.Process]], training: Training
@@ -203,6 +207,7 @@ def test_a_function_that_cannot_be_used_is_refused_in_a_sentence(
         executor.check([training, dataclasses.replace(training, activation=activation)])
 
 
+@pytest.mark.faults
 def test_a_process_that_dies_while_it_looks_is_one_sentence(opened: Opener, training: Training) -> None:
     executor = opened("population")
     executor.start()

@@ -38,6 +38,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.faults
 def test_a_second_driver_is_told_who_holds_the_home(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     home = Home(tmp_path)
     with pytest.raises(InputError) as refused, home.locked("second"):
@@ -50,6 +51,7 @@ def test_a_second_driver_is_told_who_holds_the_home(holder: subprocess.Popen[str
     assert not home.is_running("second")
 
 
+@pytest.mark.faults
 def test_the_lock_goes_with_a_killed_driver(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     home = Home(tmp_path)
     holder.kill()
@@ -103,6 +105,7 @@ def read_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.faults
 def test_a_read_only_home_can_be_looked_at_and_not_used(read_only: Path) -> None:
     home = Home(read_only)
     assert not home.is_running("first")

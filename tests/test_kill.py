@@ -12,8 +12,11 @@ from sweep_runs import SPEC, Sweep, run, start, timeless, wait_until, write_spec
 
 from study import ledger
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
-"""MLflow's queries use what SQLAlchemy deprecates."""
+pytestmark = [
+    pytest.mark.faults,
+    # MLflow's queries use what SQLAlchemy deprecates.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
+]
 
 QUICKSTART = Path(__file__).parent.parent / "sweeps/quickstart.toml"
 

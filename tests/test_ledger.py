@@ -85,6 +85,7 @@ def test_recorded_together_or_one_by_one_the_files_are_the_same(tmp_path: Path, 
         assert ledger.curves_path(together).read_bytes() == ledger.curves_path(alone).read_bytes()
 
 
+@pytest.mark.faults
 def test_a_new_ledger_appears_whole(tmp_path: Path) -> None:
     """A kill while it is made leaves no ledger, and what it leaves does no harm."""
     path = tmp_path / "a" / "ledger.jsonl"
@@ -137,6 +138,7 @@ def test_appending_later_goes_on(tmp_path: Path, training: Training) -> None:
     assert record.mixed
 
 
+@pytest.mark.faults
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_ledger_cut_anywhere_holds_its_whole_lines(
@@ -168,6 +170,7 @@ def test_a_ledger_cut_anywhere_holds_its_whole_lines(
     assert {e.training.digest for e in ledger.read(path).entries} == {e.training.digest for e in entries}
 
 
+@pytest.mark.faults
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, training: Training) -> None:
     path = written(tmp_path / "ledger.jsonl", [entry(training, 0), entry(training, 1)])
     content = bytearray(path.read_bytes())
@@ -307,6 +310,7 @@ def test_a_configuration_that_was_deleted_is_mended_as_the_message_says(
     }
 
 
+@pytest.mark.faults
 def test_a_damaged_curve_is_no_lost_result(tmp_path: Path, training: Training) -> None:
     path = written(tmp_path / "ledger.jsonl", [entry(training, 0), entry(training, 1)])
     curves = ledger.curves_path(path)
@@ -320,6 +324,7 @@ def test_a_damaged_curve_is_no_lost_result(tmp_path: Path, training: Training) -
     assert [bool(each.result.curve) for each in ledger.read(path).entries] == [False, True]
 
 
+@pytest.mark.faults
 def test_a_damaged_last_line_is_dropped(tmp_path: Path, training: Training) -> None:
     path = written(tmp_path / "ledger.jsonl", [entry(training, 0), entry(training, 1)])
     content = path.read_bytes()

@@ -146,6 +146,7 @@ width = 16
 """
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_sweep_stops_early_says_so_is_killed_grows_and_goes_on(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def _train_in_little_memory(
     return found, [report for report in reports if isinstance(report, Split)]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("checked", [True, False])
 def test_a_pack_that_does_not_fit_asks_for_smaller_ones(
     inside: ProcessPoolExecutor, large: list[Training], checked: bool
@@ -108,6 +109,7 @@ def test_a_pack_that_does_not_fit_asks_for_smaller_ones(
     assert reports == [Split(shape=pack.shape, blocks=4)]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("checked", [True, False])
 def test_a_block_that_does_not_fit_is_out_of_memory(
     inside: ProcessPoolExecutor, large: list[Training], checked: bool
@@ -160,6 +162,7 @@ def bent(x):
 """An activation whose module leaves the training process 500 MiB to grow by, a real limit."""
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)

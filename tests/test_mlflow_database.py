@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 """MLflow's queries use what SQLAlchemy deprecates."""
 
 
+@pytest.mark.faults
 def test_a_kill_while_it_is_made_leaves_nothing_behind(tmp_path: Path) -> None:
     path, scratch = tmp_path / "mlflow.db", tmp_path / "scratch"
     scratch.mkdir()
@@ -38,6 +39,7 @@ def test_a_kill_while_it_is_made_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [each.name for each in MlflowClient(tracking_uri=uri).search_experiments()] == ["Default"]
 
 
+@pytest.mark.faults
 def test_it_keeps_a_write_ahead_log_and_takes_up_none_of_a_deleted_file(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     uri = f"sqlite:///{path}"

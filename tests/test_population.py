@@ -79,6 +79,7 @@ def test_a_result_is_the_same_whoever_the_neighbours_are(
     assert sum(result.status is Status.DIVERGED for result in diverged) >= 6
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_pack_goes_on_where_it_was_killed(population: Child, blocks: list[Training]) -> None:
     """The process is killed while it trains; what is recorded is given out once and all is as without."""

@@ -29,6 +29,7 @@ def sweep_in(folder: Path, engine: str) -> Sweep:
     return Sweep(write_spec(folder, CONFIGURATIONS, PROFILED), folder / "home", engine)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("engine", [pytest.param("fit", marks=pytest.mark.long), "population"])
 def test_killed_and_resumed_it_ends_as_if_undisturbed(tmp_path: Path, engine: str) -> None:
     undisturbed, killed = (sweep_in(tmp_path / name, engine) for name in ("undisturbed", "killed"))

@@ -66,6 +66,7 @@ def copied(swept: Sweep, tmp_path: Path) -> Path:
     return shutil.copytree(swept.home, tmp_path / "moved")
 
 
+@pytest.mark.faults
 def test_what_was_lost_or_changed_is_there_again(swept: Sweep, copied: Path) -> None:
     runs, trials = held_by_mlflow(swept.home), held_by_optuna(swept.home)
     client, experiment = opened(copied)

@@ -213,6 +213,7 @@ def test_an_activation_of_ones_own_joins_and_is_refused_once_it_is_edited(tmp_pa
         cut_ledger(sweep)
 
 
+@pytest.mark.faults
 def test_two_drivers_on_one_home_are_refused(tmp_path: Path) -> None:
     from sweeps.home import Home
 
@@ -241,6 +242,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(tmp_path: Path) ->
         assert not (sweep.home / "mlflow.db").exists()
 
 
+@pytest.mark.faults
 def test_a_training_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import tensorflow as tf\n"

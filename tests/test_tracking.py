@@ -260,6 +260,7 @@ def test_a_run_whose_content_has_changed_is_replaced(uri: str, tmp_path: Path) -
     assert parent_of(uri).data.metrics["trainings_failed"] == 5
 
 
+@pytest.mark.faults
 def test_a_run_that_was_left_half_written_is_replaced(uri: str, tmp_path: Path) -> None:
     write(uri, tmp_path)
     before = children_of(uri)
@@ -409,6 +410,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[Ml
     made.stop()
 
 
+@pytest.mark.faults
 def test_a_server_that_comes_up_late_gets_everything(server: MlflowServer, tmp_path: Path) -> None:
     server.stop()
     with tracking(server.url, tmp_path) as tracker:
@@ -429,6 +431,7 @@ def test_a_server_that_comes_up_late_gets_everything(server: MlflowServer, tmp_p
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.faults
 def test_a_server_that_hangs_in_the_middle_keeps_nobody_waiting(server: MlflowServer, tmp_path: Path) -> None:
     server.start()
     question = dataclasses.replace(QUESTION, name="paused")
@@ -453,6 +456,7 @@ def test_a_server_that_hangs_in_the_middle_keeps_nobody_waiting(server: MlflowSe
     assert len(runs_of(server.url, "paused")) == 9
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: MlflowServer, tmp_path: Path) -> None:
     server.start()
@@ -490,6 +494,7 @@ with test_tracking.tracking(sys.argv[1], Path(sys.argv[2])):
 """
 
 
+@pytest.mark.faults
 def test_closing_does_not_wait_for_what_is_away(tmp_path: Path) -> None:
     with tracking(f"http://127.0.0.1:{free_port()}", tmp_path) as tracker:
         send(tracker, ENTRIES)

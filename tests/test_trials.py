@@ -91,6 +91,7 @@ def test_enqueued_again_and_grown_the_design_keeps_its_order(tmp_path: Path) -> 
         assert [trial.user_attrs["row"] for trial in held(tmp_path)] == list(range(6))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\n\x80\n", b"no JSON\n", b'{"op_code": 0}\n', b"[1]\n"])
 def test_a_damaged_journal_is_one_sentence_and_is_made_again(tmp_path: Path, content: bytes) -> None:
     journal = tmp_path / "optuna.journal"
@@ -245,6 +246,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("lines", [1, 2, 4])
 def test_killed_in_between_it_goes_on_where_it_was(tmp_path: Path, lines: int) -> None:
     driver = subprocess.Popen(
@@ -278,6 +280,7 @@ def _forget_lock(journal: Path) -> None:
         os.utime(lock, (0, 0), follow_symlinks=False)
 
 
+@pytest.mark.faults
 def test_a_lock_that_a_killed_driver_left_is_removed(tmp_path: Path) -> None:
     trials_at(tmp_path).enqueue(DESIGN[:1])
     lock = tmp_path / "optuna.journal.lock"
@@ -319,6 +322,7 @@ def test_others_may_write_to_the_journal_between_what_is_told_together(tmp_path:
     assert study.user_attrs["note"] == "mine"
 
 
+@pytest.mark.faults
 def test_a_last_line_that_was_torn_is_cut(tmp_path: Path) -> None:
     trials_at(tmp_path).enqueue(DESIGN[:2])
     journal = tmp_path / "optuna.journal"
@@ -343,6 +347,7 @@ def test_a_database_holds_the_design_too(tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
 
 
+@pytest.mark.faults
 def test_a_database_that_breaks_in_the_middle_is_one_sentence(tmp_path: Path) -> None:
     trials = Trials(open_storage(tmp_path / "unused", f"sqlite:///{tmp_path / 'optuna.db'}"), QUESTION)
     trials.enqueue(DESIGN)

@@ -73,6 +73,7 @@ def test_two_give_the_results_of_one_in_the_same_order(two: Workers, programs: l
     assert [timeless(result) for result in two.train(work)] == expected
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_one_of_two_is_killed_and_nothing_is_lost(two: Workers, programs: list[Training]) -> None:
     work = packs([replace(each, epochs=60) for each in programs], 4)
