@@ -13,7 +13,7 @@ from analysis.exports import markdown_escape, markdown_table
 from analysis.summaries import amount_text, quantity_text, unit_name
 
 SCHEMA = "mishstudy-cost/1"
-"""Name and version of the JSON form."""
+"""Name and version of the JSON form; `analysis/cost.schema.json` describes it."""
 
 _ALONE = "`mishstudy sweep SPEC --engine fit`, under another name, times every training by itself."
 _SHARED = (

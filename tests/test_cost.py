@@ -5,7 +5,9 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,7 +16,7 @@ from simulated_runs import Truth, simulate
 from simulation_bounds import at_least
 from tuned_runs import Searches, Surface, simulate_searches
 
-from analysis.cost import Cost, cost_of
+from analysis.cost import ActivationCost, Cost, Estimate, RivalCost, cost_of
 from analysis.cost_tables import activation_rows, notes, rival_rows, sentences, to_csv, to_json, to_markdown
 from analysis.criteria import criteria_table
 from analysis.exports import to_json as table_json
@@ -235,6 +237,21 @@ def test_every_format_holds_the_numbers(record: Record) -> None:
     assert [row["activation"] for row in rows] == ["mish", "relu", "swish"]
     assert float(rows[1]["epoch_ratio_value"]) == found.rivals[0].epoch_ratio.value
     assert rows[0]["epoch_ratio_value"] == ""
+
+
+def test_json_follows_the_published_schema(record: Record) -> None:
+    schema = json.loads((Path(__file__).parent.parent / "analysis/cost.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    written = json.loads(to_json(cost(record)))
+    validator.validate(written)
+    for form, kind in (
+        (schema, Cost),
+        *((schema["$defs"][one.__name__], one) for one in (RivalCost, ActivationCost, Estimate)),
+    ):
+        assert {*form["properties"]} - {"schema"} == {field.name for field in dataclasses.fields(kind)}
+    written["rivals"][0]["epoch_ratio"]["pairs"] = -1
+    assert not validator.is_valid(written)
 
 
 def test_seconds_never_move_the_table(record: Record) -> None:
