@@ -12,7 +12,11 @@ processes of its own that are timed from start to end, compile time and all. The
 The last two need `--peers PYTHON`: the interpreter of an environment with TensorFlow, Keras and what
 `peers/requirements.txt` lists. Ours are `fit`, `population`, and `warm`: the latter with the programs that
 the run before it compiled. The time that a sweep of `population` spends on its check against `fit` is
-shown apart. Prints Markdown.
+shown apart, and so is what the trainings took by themselves, compilation included, without processes that
+start, ledger, MLflow, table, figures and report.
+
+With `--of N` the peers train the first N only, and nothing once: their seconds for all are those for nothing,
+and those beyond them in proportion. Prints Markdown.
 """
 
 import argparse
@@ -46,7 +50,7 @@ focus = "mish"
 activations = ["relu", "swish"]
 dataset = "{dataset}"
 train_size = {train_size}
-architecture = "mlp"
+architecture = "{architecture}"
 configurations = {configurations}
 replicated_share = 0.0
 epochs = {epochs}
@@ -63,29 +67,32 @@ width = {width}
 batch_size = {batch_size}
 """
 
-_DIGITS = {"dataset": "digits", "train_size": 1078, "configurations": 32, "epochs": 20}
-_MNIST = {"dataset": "mnist", "train_size": 50_000, "configurations": 8, "epochs": 2}
+_DIGITS = {"architecture": "mlp", "dataset": "digits", "train_size": 1078, "configurations": 32, "epochs": 20}
+_MNIST = {"architecture": "mlp", "dataset": "mnist", "train_size": 50_000, "configurations": 8, "epochs": 2}
+_LARGE = {**_MNIST, "train_size": 12_800, "configurations": 4, "epochs": 1}
 _SMALL = {"depth": 4, "width": 64, "batch_size": 64}
 _WIDE = {"depth": 15, "width": 500, "batch_size": 128}
+_LENET = {"architecture": "convmlp", "depth": 4, "width": 100, "batch_size": 64}
 
 WORKLOADS: dict[str, str] = {
     "uniform-digits": _UNIFORM.format(**_DIGITS, **_SMALL),
     "uniform-mnist": _UNIFORM.format(**_MNIST, **_SMALL),
-    "wide-mnist": _UNIFORM.format(
-        **{**_MNIST, "train_size": 12_800, "configurations": 4, "epochs": 1}, **_WIDE
-    ),
+    "wide-mnist": _UNIFORM.format(**_LARGE, **_WIDE),
+    "lenet-mnist": _UNIFORM.format(**{**_LARGE, **_LENET}),
     "joint-digits": Path("sweeps/quickstart.toml").read_text(encoding="utf-8"),
 }
-"""Name to spec: one program for all, on little and on more data; arithmetic as the limit; a joint design."""
+"""Name to spec: one program for all, on little and on more data; arithmetic as the limit, in dense layers
+and in convolutions; a joint design."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One side of one round: seconds in all and of the check against the reference, mean test accuracy."""
+    """One side of one round: seconds in all, of the trainings alone, of the check; mean test accuracy."""
 
     seconds: float
-    checking: float
     accuracy: float
+    training: float | None = None
+    checking: float | None = None
 
 
 def _timed(*commands: Sequence[str], environment: dict[str, str] | None = None) -> float:
@@ -120,14 +127,28 @@ def _handed_out(trainings: Sequence[Training], data: datasets.Dataset, folder: P
 
 
 def peer(
-    script: str, python: str, parts: int, trainings: Sequence[Training], data: datasets.Dataset, folder: Path
+    script: str,
+    python: str,
+    parts: int,
+    trainings: Sequence[Training],
+    of: int,
+    data: datasets.Dataset,
+    folder: Path,
 ) -> Timed:
-    """Time a peer, in `parts` processes at once."""
-    folders = [_handed_out(trainings[i::parts], data, folder / str(i)) for i in range(parts)]
+    """Time a peer on the first `of` trainings, in `parts` processes at once, and scale it to all of them."""
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"} if parts > 1 else None
-    seconds = _timed(*([python, str(PEERS / script), str(each)] for each in folders), environment=threads)
-    scores = [json.loads((each / "scores.json").read_text(encoding="utf-8")) for each in folders]
-    return Timed(seconds, 0.0, fmean(score for part in scores for score in part))
+
+    def once(given: Sequence[Training], name: str) -> tuple[float, list[float]]:
+        folders = [_handed_out(given[i::parts], data, folder / name / str(i)) for i in range(parts)]
+        seconds = _timed(*([python, str(PEERS / script), str(each)] for each in folders), environment=threads)
+        scores = [json.loads((each / "scores.json").read_text(encoding="utf-8")) for each in folders]
+        return seconds, [score for part in scores for score in part]
+
+    seconds, scores = once(trainings[:of], "first")
+    if of < len(trainings):
+        nothing, _ = once([], "nothing")
+        seconds = nothing + (seconds - nothing) * len(trainings) / of
+    return Timed(seconds, fmean(scores))
 
 
 def ours(engine: str, spec: Path, home: Path) -> Timed:
@@ -135,9 +156,13 @@ def ours(engine: str, spec: Path, home: Path) -> Timed:
     command = [sys.executable, "-m", "mishstudy", "sweep", str(spec), "--home", str(home), "--engine", engine]
     seconds = _timed(command)
     record = ledger.read(next(home.glob("*/ledger.jsonl")), curves=False)
-    checks = (result.seconds + result.build_seconds for result in record.checks.values())
-    scores = (entry.result.metrics.get("test_accuracy", 0.0) for entry in record.entries)
-    return Timed(seconds, sum(checks), fmean(scores))
+    results = [entry.result for entry in record.entries]
+    scores = (result.metrics.get("test_accuracy", 0.0) for result in results)
+    training, checking = (
+        sum(result.seconds + result.build_seconds for result in some)
+        for some in (results, record.checks.values())
+    )
+    return Timed(seconds, fmean(scores), training, checking)
 
 
 def warm(spec: Path, home: Path, folder: Path) -> Timed:
@@ -154,7 +179,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", help="interpreter for the sides tuner and torch")
     parser.add_argument("--sides", help="comma-separated; all that can run by default")
-    parser.add_argument("--configurations", type=int, help="fewer configurations than the workload has")
+    parser.add_argument("--configurations", type=int, help="other than the workload has")
+    parser.add_argument("--of", type=int, help="trainings of a peer; all by default")
     arguments = parser.parse_args()
     text = WORKLOADS[arguments.workload]
     if arguments.configurations:
@@ -164,13 +190,14 @@ def main() -> None:
     folder = os.environ.get("MISHSTUDY_DATA")
     data = datasets.load(spec.dataset, Path(folder) if folder else None, spec.train_size)
     trainings = [item.training for item in design.trainings(spec)]
+    of = min(arguments.of or len(trainings), len(trainings))
     sides: dict[str, Callable[[Path], Timed]] = {
-        "plain": partial(peer, "plain.py", sys.executable, 1, trainings, data),
-        "processes": partial(peer, "plain.py", sys.executable, 2, trainings, data),
+        "plain": partial(peer, "plain.py", sys.executable, 1, trainings, of, data),
+        "processes": partial(peer, "plain.py", sys.executable, 2, trainings, of, data),
     }
     if arguments.peers:
-        sides["tuner"] = partial(peer, "tuner.py", arguments.peers, 1, trainings, data)
-        sides["torch"] = partial(peer, "torch_loop.py", arguments.peers, 1, trainings, data)
+        sides["tuner"] = partial(peer, "tuner.py", arguments.peers, 1, trainings, of, data)
+        sides["torch"] = partial(peer, "torch_loop.py", arguments.peers, 1, trainings, of, data)
     rounds: dict[str, list[Timed]] = {}
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "workload.toml"
@@ -187,20 +214,25 @@ def main() -> None:
                 print(f"round {number + 1}: {side} {rounds[side][-1].seconds:.1f} s", file=sys.stderr)
     versions = ", ".join(f"{package} {version(package)}" for package in ("tensorflow", "jax", "keras"))
     machine = f"{processor()}, {os.cpu_count()} cores"
-    print(f"\n{len(trainings)} trainings of {arguments.workload}; {machine}; {versions}.\n")
-    print("| side | seconds (range) | check, s | s a training | an hour | times plain (range) | accuracy |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    print(f"\n{len(trainings)} trainings of {arguments.workload}, {of} of a peer; {machine}; {versions}.\n")
+    print("| side | seconds (range) | in training | in the check | each | an hour | times plain | accuracy |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for side in chosen:
         seconds = [one.seconds for one in rounds[side]]
         pairs = zip(rounds.get("plain", rounds[side]), rounds[side], strict=True)
         ratios = [plain.seconds / one.seconds for plain, one in pairs]
         each = median(seconds) / len(trainings)
         print(
-            f"| {side} | {median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) "
-            f"| {median(one.checking for one in rounds[side]):.1f} | {each:.3f} | {3600 / each:,.0f} "
-            f"| {median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}) "
-            f"| {fmean(one.accuracy for one in rounds[side]):.2f} |"
+            f"| {side} | {_shown(seconds)} | {_shown([one.training for one in rounds[side]])} "
+            f"| {_shown([one.checking for one in rounds[side]])} | {each:.3f} | {3600 / each:,.0f} "
+            f"| {_shown(ratios)} | {fmean(one.accuracy for one in rounds[side]):.2f} |"
         )
+
+
+def _shown(values: Sequence[float | None]) -> str:
+    """Return median and range, or a dash where there is nothing."""
+    known = [value for value in values if value is not None]
+    return f"{median(known):.1f} ({min(known):.1f} to {max(known):.1f})" if known else "-"
 
 
 if __name__ == "__main__":

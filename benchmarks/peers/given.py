@@ -22,8 +22,23 @@ DATA = dict(np.load(FOLDER / "data.npz"))
 def network(training: dict[str, Any]) -> keras.Model:
     """Return the compiled network of a training."""
     penalty = keras.regularizers.L2(training["regularizer_strength"])
-    layers = [keras.layers.Input(DATA["x_train"].shape[1:]), keras.layers.Flatten()]
-    for _ in range(training["architecture_arguments"]["depth"] - 1):
+    layers = [keras.layers.Input(DATA["x_train"].shape[1:])]
+    hidden = training["architecture_arguments"]["depth"] - 1
+    if training["architecture"] == "convmlp":
+        hidden -= 2
+        for filters in (20, 50):
+            layers.append(
+                keras.layers.Conv2D(
+                    filters,
+                    5,
+                    padding="same",
+                    activation=training["activation"],
+                    kernel_initializer=training["initializer"],
+                )
+            )
+        layers.append(keras.layers.MaxPooling2D(2))
+    layers.append(keras.layers.Flatten())
+    for _ in range(hidden):
         layers.append(
             keras.layers.Dense(
                 training["architecture_arguments"]["width"],

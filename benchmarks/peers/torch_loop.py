@@ -15,15 +15,28 @@ from torch import nn
 FOLDER = Path(sys.argv[1])
 TRAININGS: list[dict[str, Any]] = json.loads((FOLDER / "trainings.json").read_text(encoding="utf-8"))
 DATA = {name: torch.from_numpy(array) for name, array in np.load(FOLDER / "data.npz").items()}
+for cut in ("train", "validation", "test"):
+    DATA[f"x_{cut}"] = DATA[f"x_{cut}"].permute(0, 3, 1, 2).contiguous()  # channels first
 ACTIVATIONS = {"mish": nn.Mish, "relu": nn.ReLU, "swish": nn.SiLU}
 INITIALIZERS = {"glorot_uniform": nn.init.xavier_uniform_, "he_normal": nn.init.kaiming_normal_}
 
 
 def network(training: dict[str, Any]) -> nn.Sequential:
     """Return the network of a training."""
-    sizes = [DATA["x_train"][0].numel()]
-    sizes += [training["architecture_arguments"]["width"]] * (training["architecture_arguments"]["depth"] - 1)
-    layers: list[nn.Module] = [nn.Flatten()]
+    channels, height, width = DATA["x_train"].shape[1:]
+    hidden = training["architecture_arguments"]["depth"] - 1
+    layers: list[nn.Module] = []
+    if training["architecture"] == "convmlp":
+        hidden -= 2
+        for before, after in ((channels, 20), (20, 50)):
+            convolution = nn.Conv2d(before, after, 5, padding="same")
+            INITIALIZERS[training["initializer"]](convolution.weight)
+            nn.init.zeros_(convolution.bias)
+            layers += [convolution, ACTIVATIONS[training["activation"]]()]
+        layers.append(nn.MaxPool2d(2))
+        height, width, channels = height // 2, width // 2, 50
+    layers.append(nn.Flatten())
+    sizes = [height * width * channels, *[training["architecture_arguments"]["width"]] * hidden]
     for before, after in itertools.pairwise(sizes):
         dense = nn.Linear(before, after)
         INITIALIZERS[training["initializer"]](dense.weight)
