@@ -13,42 +13,31 @@ one counts.
 """
 
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
-from json import JSONDecodeError, loads
+from json import loads
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeVar
 
 from study.environment import compatible
 from study.errors import InputError
+from study.ledger_damage import curve_advice, ledger_advice, with_its_trainings
 from study.question import Question
 from study.reports import Split
+from study.shapes import fits, misfit
 from study.training import Configuration, Level, Training, TrainingResult, canonical_json
 
 SCHEMA = "mishstudy-ledger/1"
 
-_MADE_AGAIN = {
-    "training": "its training will be done again",
-    "check": "the reference engine will repeat its training again",
-    "split": "how much fits into the memory will be found again",
-    "stop": "whether the sweep may stop early will be found again",
-}
-"""What becomes of the lines that may be deleted, by their kind."""
-_HELD = {
-    "header": "the environment of the results",
-    "question": "the question of the sweep",
-    "reference": "the environment of the repeated trainings",
-}
-"""What the lines hold that cannot be made again, by their kind."""
-_FIRST_KINDS = {1: "header", 2: "question"}
-"""Kinds of the lines that every ledger begins with."""
-_KIND = re.compile(rb'"kind":"([a-z]+)"')
-_INDEX = re.compile(rb'"index":(\d+)')
+_OTHER_FORM = (AttributeError, LookupError, TypeError, ValueError)
+"""What is raised by reading a line that we would not write."""
+_Kind = Literal["header", "question", "configuration", "training", "split", "reference", "check", "stop"]
+_Curve = Mapping[str, list[float | None]]
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,12 +130,12 @@ def _decode(line: bytes) -> Any:
         return None
     try:
         return loads(body)
-    except (JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None
 
 
-def _lines(path: Path, advice: Callable[[bytes, int], str]) -> Iterator[tuple[Any, int]]:
-    """Yield each whole line's value and its number; stop before a torn last line.
+def _lines(path: Path, advice: Callable[[bytes, int], str]) -> Iterator[tuple[Any, int, bytes]]:
+    """Yield each whole line's value, its number and its bytes; stop before a torn last line.
 
     Parameters
     ----------
@@ -158,9 +147,13 @@ def _lines(path: Path, advice: Callable[[bytes, int], str]) -> Iterator[tuple[An
     Raises
     ------
     InputError
-        If a line other than the last one is damaged.
+        If a line other than the last one is damaged, or the file cannot be read.
     """
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); restore the file from a copy.") from None
+    with file:
         for number, line in enumerate(file, start=1):
             value = _decode(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
             if value is None:
@@ -170,39 +163,7 @@ def _lines(path: Path, advice: Callable[[bytes, int], str]) -> Iterator[tuple[An
                         f"restore the file from a copy{advice(line, number)}."
                     )
                 return
-            yield value, number
-
-
-def _ledger_advice(line: bytes, number: int) -> str:
-    """Return what else can be done about a damaged line of a ledger, by what can still be read of it.
-
-    Two lines that have become one, by a damaged end, are treated as the worse of them.
-    """
-    kinds = {found.decode() for found in _KIND.findall(line)}
-    if not kinds and number in _FIRST_KINDS:
-        kinds = {_FIRST_KINDS[number]}
-    if not kinds or kinds - {*_MADE_AGAIN, *_HELD, "configuration"}:
-        return ", as what the line held cannot be told; without a copy, give the spec another name"
-    if lost := [what for kind, what in _HELD.items() if kind in kinds]:
-        return f", as the line held {lost[0]}; without a copy, give the spec another name"
-    if kinds <= _MADE_AGAIN.keys():
-        return f", or delete that line: {' and '.join(_MADE_AGAIN[kind] for kind in sorted(kinds))}"
-    index = _INDEX.search(line)
-    return f", or delete that line{_with_its_trainings(index[1].decode() if index else 'N')}"
-
-
-def _with_its_trainings(index: int | str) -> str:
-    """Return how the trainings of a configuration without its line are deleted."""
-    return (
-        f' and every training of its configuration (lines with "kind":"training" and "index":{index}), '
-        "which will be done again"
-    )
-
-
-def _curve_advice(line: bytes, number: int) -> str:
-    """Return what else can be done about a damaged line of the learning curves."""
-    del line, number
-    return ", or delete that line: no result is lost, and the report will be without that learning curve"
+            yield value, number, line
 
 
 def _cut_torn_line(path: Path) -> None:
@@ -231,12 +192,18 @@ def curves_path(path: Path) -> Path:
     return path.with_name("curves.jsonl")
 
 
-def read_curves(path: Path) -> dict[str, dict[str, list[float | None]]]:
+def read_curves(path: Path) -> dict[str, _Curve]:
     """Return training digest -> series -> one value per epoch, from beside the ledger `path`."""
     file = curves_path(path)
     if not file.exists():
         return {}
-    return {line["digest"]: line["curve"] for line, _ in _lines(file, _curve_advice)}
+    curves: dict[str, _Curve] = {}
+    for line, number, whole in _lines(file, curve_advice):
+        try:
+            curves[line["digest"]] = _as(_Curve, line["curve"])
+        except _OTHER_FORM:
+            raise _unknown(file, number, curve_advice(whole, number)) from None
+    return curves
 
 
 def read(path: Path, *, curves: bool = True) -> Record:
@@ -252,85 +219,141 @@ def read(path: Path, *, curves: bool = True) -> Record:
     Raises
     ------
     InputError
-        If there is no ledger, it is not one of ours, a line in its middle is damaged, or a line is missing
-        that others need.
+        If there is no ledger, it is not one of ours, a line in its middle is damaged or holds something else
+        than this version writes, or a line is missing that others need.
     """
     if not path.exists():
         raise InputError(f"there is no ledger at {path}; run `mishstudy sweep` first.")
-    series = read_curves(path) if curves else {}
-    question: Question | None = None
-    fingerprints: list[Mapping[str, Any]] = []
-    configurations: dict[int, Configuration] = {}
-    entries: dict[str, Entry] = {}
-    sizes: dict[str, int] = {}
-    checks: dict[str, TrainingResult] = {}
-    references: list[Mapping[str, Any]] = []
-    stopped_at: int | None = None
-    for line, number in _lines(path, _ledger_advice):
-        kind = line["kind"]
+    reading = _Reading(path, read_curves(path) if curves else {})
+    for line, number, whole in _lines(path, ledger_advice):
+        try:
+            reading.take(line, number)
+        except _OTHER_FORM:
+            raise _unknown(path, number, ledger_advice(whole, number)) from None
+    return reading.record()
+
+
+def _unknown(path: Path, number: int, advice: str) -> InputError:
+    return InputError(
+        f"{path}, line {number} is whole, but holds something else than this version of mishstudy writes; "
+        f"use the version that wrote it, or restore the file from a copy{advice}."
+    )
+
+
+class _Reading:
+    """What the lines of a ledger come to, one after the other.
+
+    Parameters
+    ----------
+    path : Path
+        The ledger.
+    curves : dict of str to dict
+        The learning curves, by the digests of their trainings.
+    """
+
+    def __init__(self, path: Path, curves: Mapping[str, _Curve]) -> None:
+        self._path = path
+        self._curves = curves
+        self._question: Question | None = None
+        self._fingerprints: list[Mapping[str, Any]] = []
+        self._configurations: dict[int, Configuration] = {}
+        self._entries: dict[str, Entry] = {}
+        self._sizes: dict[str, int] = {}
+        self._checks: dict[str, TrainingResult] = {}
+        self._references: list[Mapping[str, Any]] = []
+        self._stopped_at: int | None = None
+
+    def take(self, line: Any, number: int) -> None:
+        """Take the value of one line; what is not of our form raises one of Python's own errors."""
+        kind = _as(_Kind, line["kind"])
         if number == 1 and kind != "header":
             raise InputError(
-                f"{path}, line 1 must be the header with the environment of the results, and holds a {kind}; "
-                "restore the file from a copy, or give the spec another name."
+                f"{self._path}, line 1 must be the header with the environment of the results, and holds a "
+                f"{kind}; restore the file from a copy, or give the spec another name."
             )
         if kind == "header":
             if line["schema"] != SCHEMA:
                 raise InputError(
-                    f"{path} has the schema {line['schema']!r}, and this version reads {SCHEMA!r}; "
+                    f"{self._path} has the schema {line['schema']!r}, and this version reads {SCHEMA!r}; "
                     "use the version of mishstudy that wrote it."
                 )
-            if line["fingerprint"] not in fingerprints:
-                fingerprints.append(line["fingerprint"])
+            _add(self._fingerprints, line["fingerprint"])
         elif kind == "question":
-            question = Question.from_json(line["question"])
+            self._question = _sound(Question.from_json(line["question"]))
         elif kind == "configuration":
-            configurations[line["index"]] = Configuration(index=line["index"], levels=line["levels"])
+            row = _sound(Configuration(index=line["index"], levels=line["levels"]))
+            self._configurations[row.index] = row
         elif kind == "split":
-            sizes[line["shape"]] = line["blocks"]
+            split = _sound(Split(shape=line["shape"], blocks=line["blocks"]))
+            self._sizes[split.shape] = split.blocks
         elif kind == "reference":
-            if line["fingerprint"] not in references:
-                references.append(line["fingerprint"])
+            _add(self._references, line["fingerprint"])
         elif kind == "check":
-            result = TrainingResult.from_json(line["result"])
-            checks.setdefault(result.digest, result)
+            result = _sound(TrainingResult.from_json(line["result"]))
+            self._checks.setdefault(result.digest, result)
         elif kind == "stop":
-            stopped_at = line["configurations"]
+            self._stopped_at = _as(int, line["configurations"])
         else:
-            training = Training.from_json(line["training"])
-            digest = line["result"]["digest"]
-            if line["index"] not in configurations:
-                raise InputError(
-                    f"{path}, line {number} holds a training of configuration {line['index']}, whose own "
-                    "line is missing; restore the file from a copy, or delete that line"
-                    f"{_with_its_trainings(line['index'])}."
-                )
-            if digest not in entries:
-                stopped_at = None
-                entries[digest] = Entry(
-                    training=training,
-                    configuration=configurations[line["index"]],
-                    profiled=line.get("profiled", {}),
-                    adaptive=line["adaptive"],
-                    result=TrainingResult.from_json(line["result"], series.get(digest)),
-                )
-    if question is None:
-        raise InputError(
-            f"the ledger {path} has no line with the question of the sweep, which is its second line; "
-            + (
-                "restore the file from a copy, or give the spec another name."
-                if entries
-                else "no training is recorded in it, so delete it and run `mishstudy sweep` again."
+            self._training(line, number)
+
+    def _training(self, line: Any, number: int) -> None:
+        training = _sound(Training.from_json(line["training"]))
+        digest, index = line["result"]["digest"], _as(int, line["index"])
+        if index not in self._configurations:
+            raise InputError(
+                f"{self._path}, line {number} holds a training of configuration {index}, whose own line is "
+                f"missing; restore the file from a copy, or delete that line{with_its_trainings(index)}."
             )
+        if digest not in self._entries:
+            entry = Entry(
+                training=training,
+                configuration=self._configurations[index],
+                profiled=line.get("profiled", {}),
+                adaptive=line["adaptive"],
+                result=TrainingResult.from_json(line["result"], self._curves.get(digest)),
+            )
+            self._stopped_at = None
+            self._entries[digest] = _sound(entry)
+
+    def record(self) -> Record:
+        """Return all of it."""
+        if self._question is None:
+            raise InputError(
+                f"the ledger {self._path} has no line with the question of the sweep, which is its second "
+                + (
+                    "line; restore the file from a copy, or give the spec another name."
+                    if self._entries
+                    else "line; no training is recorded in it, so delete it and run `mishstudy sweep` again."
+                )
+            )
+        return Record(
+            question=self._question,
+            fingerprints=tuple(self._fingerprints),
+            entries=tuple(self._entries.values()),
+            sizes=self._sizes,
+            checks=self._checks,
+            references=tuple(self._references),
+            stopped_at=self._stopped_at,
         )
-    return Record(
-        question=question,
-        fingerprints=tuple(fingerprints),
-        entries=tuple(entries.values()),
-        sizes=sizes,
-        checks=checks,
-        references=tuple(references),
-        stopped_at=stopped_at,
-    )
+
+
+def _add(found: list[Mapping[str, Any]], fingerprint: Any) -> None:
+    if _as(dict, fingerprint) not in found:
+        found.append(fingerprint)
+
+
+def _as(hint: Any, value: Any) -> Any:
+    """Return what was read if it is of a type."""
+    if not fits(value, hint):
+        raise TypeError
+    return value
+
+
+def _sound(value: _Value) -> _Value:
+    """Return what was read if each of its fields is of its type."""
+    if misfit(value) is not None:
+        raise TypeError
+    return value
 
 
 def create(path: Path, fingerprint: Mapping[str, Any], started: str, question: Question) -> None:
