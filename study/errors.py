@@ -25,4 +25,10 @@ def said(error: BaseException) -> str:
     """
     text = str(error)
     bold = re.search(r"\x1b\[1m(.+?)\x1b\[0m", text, re.DOTALL)
-    return " ".join((bold[1] if bold else text).split())[:_LONGEST]
+    return in_a_line(bold[1] if bold else text, _LONGEST)
+
+
+def in_a_line(text: str, limit: int) -> str:
+    """Return a text from elsewhere as one printable line of at most `limit` characters."""
+    words = " ".join("".join(each if each.isprintable() else " " for each in text[: 2 * limit]).split())
+    return words if len(words) <= limit else f"{words[: limit - 1]}…"

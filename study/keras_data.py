@@ -19,7 +19,7 @@ import numpy as np
 
 from study.checksums import Arrays, remedy
 from study.datacards import DataCard
-from study.errors import InputError
+from study.errors import InputError, in_a_line
 
 FILE_NAMES: dict[str, tuple[str, ...]] = {
     "mnist": ("mnist.npz",),
@@ -50,6 +50,9 @@ KERAS_FILES: dict[str, dict[str, str]] = {
 
 _HEADER_BYTES = 4096
 """More than the header of any array that is wanted; what does not fit is refused."""
+
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions of which zipfile unpacks no more than it is asked for."""
 
 
 def official_shapes(card: DataCard) -> dict[str, tuple[int, ...]]:
@@ -118,8 +121,12 @@ def _read_array(
     """Read one array of uint8, after its header, of which only the first bytes are looked at."""
     members = archive.namelist()
     if member not in members:
-        there = ", ".join(sorted(members)[:8]) or "nothing"
+        there = in_a_line(", ".join(sorted(members)[:8]), 200) or "nothing"
         raise InputError(f"{path} must hold '{member}', but it holds {there}; {fix}")
+    if archive.getinfo(member).compress_type not in _BOUNDED:
+        raise InputError(
+            f"'{member}' must be stored or deflated, as NumPy writes it, and in {path} it is not; {fix}"
+        )
     with archive.open(member) as stream:
         head = io.BytesIO(stream.read(_HEADER_BYTES))
     version = np.lib.format.read_magic(head)
@@ -128,8 +135,8 @@ def _read_array(
     column = (*shape, 1) if len(shape) == 1 else shape
     if found_shape not in (shape, column) or found_type != np.uint8:
         raise InputError(
-            f"'{member}' in {path} must have shape {shape} and type uint8, but it has shape {found_shape} "
-            f"and type {found_type}; {fix}"
+            f"'{member}' in {path} must have shape {shape} and type uint8, but it has shape "
+            f"{in_a_line(str(found_shape), 200)} and type {in_a_line(str(found_type), 200)}; {fix}"
         )
     with archive.open(member) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False).reshape(shape)
@@ -224,4 +231,5 @@ def sha256_of_files(files: Mapping[str, str], folder: Path) -> bool:
 
 def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+    said = f": {in_a_line(lines[0], 200).rstrip('.')}" if lines else ""
+    return f"{type(error).__name__}{said}"

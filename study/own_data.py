@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from study.datacards import DataCard
-from study.errors import InputError
+from study.errors import InputError, in_a_line, said
 from study.references import resolve
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -43,7 +43,7 @@ def own_arrays(name: str) -> dict[str, np.ndarray]:
     except (Exception, SystemExit) as error:
         raise InputError(
             f"The data set {name} is called without arguments and must return arrays, but it raised "
-            f"{type(error).__name__}: {error}; try it alone first."
+            f"{type(error).__name__}: {said(error)}; try it alone first."
         ) from error
     given = _mapping(name, returned)
     arrays: dict[str, np.ndarray] = {}
@@ -83,7 +83,8 @@ def _mapping(name: str, returned: Any) -> Mapping[str, Any]:
     unknown = [str(key) for key in returned if key not in (*_REQUIRED, *_OPTIONAL)]
     if unknown:
         raise InputError(
-            f"{rule} and at most {', '.join(_OPTIONAL)} beside, but it returned {', '.join(unknown)}."
+            f"{rule} and at most {', '.join(_OPTIONAL)} beside, but it returned "
+            f"{in_a_line(', '.join(unknown), 200)}."
         )
     if ("x_validation" in returned) != ("y_validation" in returned):
         raise InputError(
@@ -98,7 +99,7 @@ def _array(name: str, key: str, value: Any) -> np.ndarray:
     except Exception as error:  # whatever an object's own conversion raises
         raise InputError(
             f"'{key}' of the data set {name} must be an array, but NumPy cannot make one of the "
-            f"{type(value).__name__} that was returned ({error})."
+            f"{type(value).__name__} that was returned ({said(error)})."
         ) from error
 
 
