@@ -43,6 +43,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 _PARENT = "mlflow.parentRunId"
+_SWEEP = f"tags.`{KIND}` = 'sweep'"
 _PAGE = 1000
 
 
@@ -82,7 +83,7 @@ def find_pages(uri: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             continue
-        runs = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'sweep'", max_results=1)
+        runs = client.search_runs([experiment.experiment_id], _SWEEP, max_results=1)
         if runs:
             found[name] = pages(experiment.experiment_id, runs[0].info.run_id)
     return found
@@ -204,6 +205,13 @@ class MlflowSweep:
         self._client.set_tag(self._parent, NOTE, description(self._question, results.summary))
         self._describe_experiment(results.summary)
 
+    def look_again(self) -> None:
+        """Delete what is there twice: a request may come through after its answer was given up."""
+        for run in list(self._search(_SWEEP)):
+            if run.info.run_id != self._parent:
+                self._client.delete_run(run.info.run_id)
+        self._children = self._find_children()
+
     def end(self, status: str) -> None:
         """End the parent run; one that had ended before and got no new child keeps its status and time."""
         if self._running:
@@ -241,11 +249,10 @@ class MlflowSweep:
         self._client.set_experiment_tag(self._experiment, NOTE, note)
 
     def _find_parent(self) -> tuple[str, bool]:
-        condition = f"tags.`{KIND}` = 'sweep'"
-        parents = list(self._search(condition))
+        parents = list(self._search(_SWEEP))
         if not parents:
-            parents = list(self._search(condition, deleted=True))
-            for run in parents[-1:]:
+            parents = list(self._search(_SWEEP, deleted=True))[-1:]
+            for run in parents:
                 self._client.restore_run(run.info.run_id)
         tags = parent_tags(self._question)
         if not parents:
@@ -253,17 +260,26 @@ class MlflowSweep:
             return self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id, True
         from mlflow.entities import RunTag
 
+        for surplus in parents[:-1]:
+            self._client.delete_run(surplus.info.run_id)
         parent = parents[-1].info
         self._client.log_batch(parent.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
         return parent.run_id, parent.status == "RUNNING"
 
     def _find_children(self) -> dict[str, _Held]:
         children: dict[str, _Held] = {}
+        surplus: list[_Held] = []
         for run in self._search(f"tags.`{KIND}` = 'configuration'"):
             tags = run.data.tags
             if KEY in tags:
                 whole = run.info.status in ("FINISHED", "FAILED") and tags.get(_PARENT) == self._parent
-                children[tags[KEY]] = _Held(run.info.run_id, tags.get(CONTENT) if whole else None)
+                found = _Held(run.info.run_id, tags.get(CONTENT) if whole else None)
+                if (other := children.get(tags[KEY])) is not None:
+                    found, less = (other, found) if found.content is None else (found, other)
+                    surplus.append(less)
+                children[tags[KEY]] = found
+        for each in surplus:
+            self._client.delete_run(each.run_id)
         return children
 
     def _search(self, condition: str, *, deleted: bool = False) -> "Iterator[Run]":

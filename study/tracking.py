@@ -136,6 +136,7 @@ class Tracker:
         self._connected = 0.0
         self._refused: list[str] = []
         self._problem = ""
+        self._interrupted = False
         self._finished = False
         self._waited = False
         self._closing = False
@@ -197,6 +198,7 @@ class Tracker:
             Whether to wait for another `wait` seconds whenever MLflow got on, or connected, in the last ones.
         """
         settled = threading.Event()
+        self._jobs.put(self._look_again)
         self._jobs.put(partial(self._write_end, results))
         self._jobs.put(lambda _: settled.set())
         written = self._written
@@ -263,6 +265,7 @@ class Tracker:
                     self._refused.append(reason)
                     return
                 self._problem = reason
+                self._interrupted = True
                 _logger.info("%s", reason)
                 if self._closing:
                     self._stopping.set()
@@ -285,6 +288,11 @@ class Tracker:
     def _write_progress(self, sweep: MlflowSweep) -> None:
         self._progress_queued = False  # first: a newer value from here on gets a job of its own
         sweep.log_progress(*self._progress)
+
+    def _look_again(self, sweep: MlflowSweep) -> None:
+        if self._interrupted:
+            sweep.look_again()
+            self._interrupted = False
 
     def _write_end(self, results: Results, sweep: MlflowSweep) -> None:
         sweep.log_results(results)

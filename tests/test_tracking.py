@@ -10,33 +10,38 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_entries import entries_of, grouped, question_of, result_of, spec_with
+from made_entries import entries_of, result_of, spec_with
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import ViewType
 from mlflow_server import MlflowServer, free_port
+from tracked_sweeps import (
+    ENTRIES,
+    GROUPS,
+    QUESTION,
+    SPEC,
+    children_of,
+    parent_of,
+    runs_of,
+    send,
+    tracking,
+    write,
+)
 
 from study.dashboard import Results
-from study.ledger import Entry
 from study.mlflow_database import make_whole
 from study.mlflow_sweep import find_pages
-from study.question import Question
-from study.tracking import Tracker, TrackerReport
 from study.training import Status, TrainingResult
 from sweeps.design import PlannedTraining
 
 # MLflow's own use of SQLAlchemy; the warning would end the writer's work where it is an error.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 
-SPEC = spec_with()
-QUESTION = question_of(SPEC)
-ENTRIES = entries_of(SPEC)
-GROUPS = grouped(ENTRIES)
 SECRET = "s3cret"
 
 
@@ -52,54 +57,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def uri(tmp_path: Path, empty: Path) -> str:
     (tmp_path / "home").mkdir()
     return f"sqlite:///{shutil.copy(empty, tmp_path / 'home/mlflow.db')}"
-
-
-@contextmanager
-def tracking(uri: str, folder: Path, question: Question = QUESTION) -> Iterator[Tracker]:
-    tracker = Tracker(uri, folder / "home/artifacts", question, "name = 'small'\n", {"threads": 1})
-    try:
-        yield tracker
-    finally:
-        tracker.close()
-
-
-def send(tracker: Tracker, entries: Sequence[Entry]) -> None:
-    """Hand over entries as the driver does."""
-    planned = {key: len(group) for key, group in GROUPS.items()}
-    failed = 0
-    for number, entry in enumerate(entries, 1):
-        failed += entry.result.status is not Status.OK
-        tracker.training(entry, planned[entry.configuration.index, entry.training.activation])
-        tracker.progress(number, len(ENTRIES), failed)
-
-
-def write(
-    uri: str, folder: Path, entries: Sequence[Entry] = ENTRIES, results: Results | None = None
-) -> TrackerReport:
-    """Write a whole sweep and return the report at its end."""
-    with tracking(uri, folder) as tracker:
-        send(tracker, entries)
-        return tracker.finish(results or Results())
-
-
-def runs_of(uri: str, name: str = QUESTION.name, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
-    client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(name)
-    assert experiment is not None
-    return list(client.search_runs([experiment.experiment_id], run_view_type=view))
-
-
-def parent_of(uri: str) -> Run:
-    (parent,) = [run for run in runs_of(uri) if "mlflow.parentRunId" not in run.data.tags]
-    return parent
-
-
-def children_of(uri: str) -> dict[str, Run]:
-    """Return the child runs by name; no two have the same."""
-    children = [run for run in runs_of(uri) if "mlflow.parentRunId" in run.data.tags]
-    named = {str(run.info.run_name): run for run in children}
-    assert len(named) == len(children)
-    return named
 
 
 def artifacts_of(uri: str, folder: Path) -> dict[str, Path]:
@@ -487,8 +444,8 @@ FIGURE = """
 import sys
 from pathlib import Path
 from matplotlib.figure import Figure
-import test_tracking
-with test_tracking.tracking(sys.argv[1], Path(sys.argv[2])):
+import tracked_sweeps
+with tracked_sweeps.tracking(sys.argv[1], Path(sys.argv[2])):
     assert sys.modules["IPython"].version_info
     Figure().savefig(Path(sys.argv[2], "figure.png"))
 """
