@@ -30,9 +30,7 @@ class Journal(JournalStorage):
     """
 
     def __init__(self, path: Path) -> None:
-        lock = path.with_name(path.name + ".lock")
-        if lock.is_symlink() and time.time() - lock.lstat().st_mtime > _STALE_LOCK_SECONDS:
-            lock.unlink()
+        _remove_dead_lock(path.with_name(path.name + ".lock"))
         if path.exists():
             whole, newline, _ = path.read_bytes().rpartition(b"\n")
             if newline:
@@ -41,6 +39,29 @@ class Journal(JournalStorage):
         backend = _File(str(path))
         self.together = backend.together
         super().__init__(backend)
+
+
+def _remove_dead_lock(lock: Path) -> None:
+    """Remove a lock that is old, or stays the same while we wait: clocks go back, and a kill may be recent.
+
+    A living holder, such as the dashboard, has it for milliseconds.
+    """
+    seen, since = None, time.monotonic()
+    while (taken := _taken(lock)) is not None:
+        if taken != seen:
+            seen, since = taken, time.monotonic()
+        if max(time.time() - taken, time.monotonic() - since) > _STALE_LOCK_SECONDS:
+            lock.unlink(missing_ok=True)
+            return
+        time.sleep(0.05)
+
+
+def _taken(lock: Path) -> float | None:
+    """Return when a lock was taken, by the wall clock, or None where there is none."""
+    try:
+        return lock.lstat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 class _File(JournalFileBackend):

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -28,7 +29,7 @@ from study.errors import InputError, RunError
 from study.ledger import Entry
 from study.question import Factor, Question
 from study.training import Status
-from sweeps import design
+from sweeps import design, journal
 from sweeps.trials import Trials, block_value, distribution, open_storage
 
 SPEC = spec_with()
@@ -291,6 +292,37 @@ def test_a_lock_that_a_killed_driver_left_is_removed(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
     assert len(held(tmp_path)) == 4
     assert not lock.is_symlink()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("age", [0.0, -3600.0], ids=["just now", "before the clock went back"])
+def test_a_dead_lock_is_known_by_staying_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    monkeypatch.setattr(journal, "_STALE_LOCK_SECONDS", 0.3)
+    trials_at(tmp_path).enqueue(DESIGN[:1])
+    lock = tmp_path / "optuna.journal.lock"
+    lock.symlink_to(tmp_path / "optuna.journal")
+    taken = time.time() - age
+    os.utime(lock, (taken, taken), follow_symlinks=False)
+    started = time.monotonic()
+    trials_at(tmp_path).enqueue(DESIGN)
+    assert 0.2 < time.monotonic() - started < 5
+    assert len(held(tmp_path)) == 4
+
+
+@pytest.mark.faults
+def test_a_living_lock_is_waited_for(tmp_path: Path) -> None:
+    trials_at(tmp_path).enqueue(DESIGN[:1])
+    lock = tmp_path / "optuna.journal.lock"
+    lock.symlink_to(tmp_path / "optuna.journal")
+    release = threading.Timer(0.3, lock.unlink)
+    release.start()
+    started = time.monotonic()
+    trials_at(tmp_path).enqueue(DESIGN)
+    assert time.monotonic() - started > 0.2
+    release.join()
+    assert len(held(tmp_path)) == 4
 
 
 def test_what_is_told_together_is_there_in_one_piece_at_the_end(tmp_path: Path) -> None:
