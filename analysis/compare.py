@@ -227,7 +227,7 @@ def at_chance(values: np.ndarray, question: Question, chance: float | None) -> n
     """Return where a metric stayed at what guessing gives; nowhere if that is not known."""
     if chance is None:
         return np.zeros(values.shape, dtype=bool)
-    perfect = 100.0 if question.unit == "points" else 0.0
+    perfect = 100.0 if question.unit == "points" and question.higher_is_better else 0.0
     return (values - chance) / (perfect - chance) <= AT_CHANCE
 
 

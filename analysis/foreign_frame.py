@@ -17,12 +17,14 @@ from analysis.frame import METRICS, RESERVED, check_runs, sorted_runs
 from analysis.summaries import joined, number_text
 from analysis.units import seeded
 from study.errors import InputError
-from study.foreign_runs import ForeignRuns, nearest
+from study.foreign_runs import ForeignRuns, nearest, shown
 from study.question import Question, Structure
 from study.training import Level, Status, digest_of
 
 CAP = 10
 """What a failure loses unless it is said, in deltas: the default of a spec."""
+LARGEST = 1e100
+"""Larger numbers cannot be squared, as variances are."""
 MAXIMUM_RIVALS = 50
 _LOWER_IS_BETTER = re.compile(
     r"(^|[\W_])(loss|error|err|rmse|mse|mae|mape|perplexity|ppl|nll|bpc|wer|cer|fid|time|seconds|latency)($|[\W_])",
@@ -205,6 +207,8 @@ def _check(ask: Ask) -> None:
     for option, value in (("--delta", ask.delta), ("--loss-cap", ask.loss_cap), ("--scale", ask.scale)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise InputError(f"{option} must be a number above 0, and is {value:g}.")
+        if value is not None and not 1 / LARGEST <= value <= LARGEST:
+            raise InputError(f"{option} must lie between {1 / LARGEST:g} and {LARGEST:g}, and is {value:g}.")
     if ask.loss_cap is not None and ask.loss_cap <= ask.delta:
         raise InputError(
             f"--loss-cap must be more than --delta, which is {ask.delta:g}, and is {ask.loss_cap:g}; "
@@ -216,18 +220,24 @@ def _outcomes(runs: ForeignRuns, ask: Ask) -> tuple[np.ndarray, np.ndarray, list
     """Return the scaled metric (NaN for a failure), the status of each run, and a remark on the failures."""
     ended = runs.status == Status.OK.value
     if not ended.any():
-        words = joined(sorted({repr(str(word)) for word in runs.status})[:6])
+        words = joined(sorted({shown(str(word)) for word in runs.status})[:6])
         raise InputError(f"no run has the status 'ok', only {words}; write ok for a run that ended well.")
     ok = ended & ~np.isnan(runs.metric)
     if not ok.any():
         raise InputError(f"no run that ended well has a finite value of {ask.metric!r}; check --metric.")
-    metric = np.where(ok, runs.metric * (ask.scale or 1.0), np.nan)
+    with np.errstate(over="ignore"):
+        metric = np.where(ok, runs.metric, np.nan) * (ask.scale or 1.0)
+    if (largest := float(np.nanmax(np.abs(metric)))) > LARGEST:
+        raise InputError(
+            f"{ask.metric!r} reaches {largest:g}, and values of at most {LARGEST:g} in size can be compared; "
+            "check --metric and --scale."
+        )
     status = np.where(
         ok, Status.OK.value, np.where(np.isin(runs.status, FAILURES), runs.status, Status.FAILED.value)
     )
     empty, words = int((ended & ~ok).sum()), sorted({str(word) for word in runs.status[~ended]})
     parts = [f"{empty} without a finite {ask.metric}"] if empty else []
-    parts += [f"{int((runs.status == word).sum())} with the status {word!r}" for word in words[:6]]
+    parts += [f"{int((runs.status == word).sum())} with the status {shown(word)}" for word in words[:6]]
     remarks = [f"Runs that count as failed: {joined(parts)}."] if parts else []
     return metric, status.astype("str"), remarks
 
@@ -256,6 +266,9 @@ def _unit(metric: np.ndarray, ask: Ask, *, lower: bool) -> str:
             "--chance is for a metric in points (0 to 100) or one of which lower is better and 0 is perfect; "
             "use --scale 100 for a fraction, or leave it out."
         )
+    if ask.chance is not None and not (0 < ask.chance <= LARGEST if lower else 0 <= ask.chance < 100):
+        right = "above 0, which is perfect" if lower else "from 0 to less than 100, which is perfect"
+        raise InputError(f"--chance must be a number {right}; it is {ask.chance:g}.")
     return unit
 
 

@@ -10,6 +10,8 @@ import pandas as pd
 MAXIMUM_RUNS = 200_000
 """More are not read into memory."""
 
+_LONGEST_SHOWN = 40
+
 UNFINISHED = frozenset({"running", "scheduled", "killed"})
 """MLflow's statuses of runs that came to no end of their own: how they would have ended is not known."""
 
@@ -48,9 +50,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1)
     if close:
-        return f"did you mean {close[0]!r}?"
-    shown = ", ".join(map(repr, names[:12]))
-    return f"choose one of {shown}{' ...' if len(names) > 12 else ''}." if names else "there is none."
+        return f"did you mean {shown(close[0])}?"
+    some = ", ".join(map(shown, names[:12]))
+    return f"choose one of {some}{' ...' if len(names) > 12 else ''}." if names else "there is none."
+
+
+def shown(text: str) -> str:
+    """Return what a run holds in quotes, on one line and not longer than 40 characters of it."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
 
 
 def left_out_remark(counts: Mapping[str, int]) -> tuple[str, ...]:
