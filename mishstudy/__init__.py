@@ -4,6 +4,7 @@ Everything heavy is imported inside the commands, so that `mishstudy --help` ans
 """
 
 import errno
+import io
 import os
 import sys
 
@@ -39,10 +40,22 @@ data_app.command("list")(machine.data_list)
 data_app.command("fetch")(machine.data_fetch)
 
 
+def _write_everything() -> None:
+    """Let files and pipes get UTF-8 under every locale, and a terminal what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if stream.isatty() and stream.encoding.lower() != "utf-8":
+                stream.reconfigure(errors="backslashreplace")
+            else:
+                # Paths that the locale could not decode come out as the bytes they are.
+                stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
 def main() -> None:
     """Run the command line: exit 0 if all is well, 1 if a run failed, 2 if the input is wrong."""
     from study.errors import InputError, RunError
 
+    _write_everything()
     try:
         app()
     except InputError as error:
@@ -53,6 +66,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            leave("a path is longer than the system allows; check what was given for a path or a URL.", 2)
         if error.errno not in _NO_ROOM:
             raise
         leave(

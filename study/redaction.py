@@ -2,15 +2,14 @@
 
 import re
 
-_URL = re.compile(r"[A-Za-z][\w+.-]*://\S+")
-# An empty host, as in sqlite:////home/me@work/mlflow.db, has no user: an @ there belongs to a file.
-_USER = re.compile(r"(?<=://)[^\s/]\S*@")
-_QUERY = re.compile(r"[?#].*")
-_QUERY_VALUE = re.compile(r"(?<==)[^&;#]+")
+_URL = re.compile(r"[\w+.-]*://\S+")
+_FILES = ("sqlite", "file")
+"""Schemes of files: after an empty host, as in sqlite:////home/me@work/mlflow.db, an @ is one of the path."""
+_QUERY = re.compile(r"([?#])[^=]*=.*")
 
 
 def redact(text: str) -> str:
-    """Hide user, password and every query value of the URLs in a text.
+    """Hide user, password, and the query and the fragment of the URLs in a text where these give values.
 
     Parameters
     ----------
@@ -23,8 +22,15 @@ def redact(text: str) -> str:
         The text with `***` for what may be secret. A character that could belong to a password or to
         a path is taken to belong to the password.
     """
-    return _URL.sub(lambda url: _QUERY.sub(_hide_values, _USER.sub("***@", url[0])), text)
+    return _URL.sub(_redacted, text)
 
 
-def _hide_values(query: re.Match[str]) -> str:
-    return _QUERY_VALUE.sub("***", query[0])
+def _redacted(url: re.Match[str]) -> str:
+    scheme, mark, rest = url[0].partition("://")
+    query = _QUERY.search(rest)
+    if query and "@" in query[0]:  # a query with an @ in it, or a user's password with a question mark
+        return f"{scheme}{mark}***"
+    if not (scheme.partition("+")[0] in _FILES and rest.startswith("/")):
+        _, at, host = rest.rpartition("@")
+        rest = f"***@{host}" if at else rest
+    return scheme + mark + _QUERY.sub(r"\1***", rest)

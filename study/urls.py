@@ -1,11 +1,13 @@
 """The URLs that a user gives, checked before anything is contacted; messages show them redacted."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from study.errors import InputError
 from study.redaction import redact
 
+_SCHEME = re.compile(r"[A-Za-z0-9+.-]*")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -51,12 +53,12 @@ def check_storage_url(url: str) -> None:
 
 def _shown(url: str) -> str:
     """Return a URL for a message; of what is none, little, since a password in it would not be known."""
-    scheme, mark, _ = url.partition("://")
-    if mark and not any(map(str.isspace, url)):
-        return redact(url)
-    if "@" not in url:
+    if not any(each in url for each in "@?#="):
         return url
-    return f"{scheme}{mark}***" if mark else "***"
+    scheme, mark, _ = url.partition("://")
+    if not mark or not _SCHEME.fullmatch(scheme):
+        return "***"
+    return f"{scheme}://***" if any(map(str.isspace, url)) else redact(url)
 
 
 def _check_no_space(url: str, named: str) -> None:

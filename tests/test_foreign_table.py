@@ -111,6 +111,11 @@ WRONG = [
         ["--experiment", "x", "--tracking-uri", "ftp://me:s3cret@host/x", *words()],
         "the tracking URI 'ftp://***@host/x' has an unknown scheme",
     ),
+    (["--runs", "a" * 5000 + ".csv", *words()], ".csv cannot be read: File name too long; check the path."),
+    (
+        ["--experiment", "x", "--tracking-uri", f"sqlite:///{'a' * 5000}", *words()],
+        "a path is longer than the system allows; check what was given for a path or a URL.",
+    ),
 ]
 
 

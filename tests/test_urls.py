@@ -31,6 +31,10 @@ REFUSED = [
     (f"postgresql+pg8000://me:{SECRET}@host/db", "needs the Python package 'pg8000', which is not installed"),
     (f"postgresql+psycopg://me:{SECRET}@host:port/db", "is not a database URL; write it like postgresql+psycopg://"),
     (f"postgresql:/me:{SECRET}@host/db", ""),
+    (f"postgresql:/host/db?password={SECRET}", ""),
+    (f"postgresql://host/db?password=a {SECRET}", "has white space; quote it as %20."),
+    (f"postgresql:///me:{SECRET}@@host/db", "has an @ too much"),
+    (f"://me:{SECRET}@host/db", ""),
 ]  # fmt: skip
 NO_FILE = [
     ("sqlite://", "names no file for SQLite; write sqlite:///mlflow.db for a relative path"),
