@@ -31,7 +31,7 @@ from typing import Any
 from unittest import mock
 
 from study.dashboard import Results
-from study.environment import processor
+from study.environment import machine, processor
 from study.ledger import Entry
 from study.packing import Group, Pack
 from study.question import Question
@@ -77,7 +77,8 @@ class Stub:
 
     def start(self) -> Ready:
         """Be ready."""
-        return Ready("cpu", False, {"digest": "0" * 16, "guess": {"accuracy": 10.0, "loss": 2.3}})
+        about = {"digest": "0" * 16, "guess": {"accuracy": 10.0, "loss": 2.3}}
+        return Ready("cpu", False, about, machine("population"))
 
     def train(self, groups: Sequence[Group | Pack]) -> Iterator[TrainingResult]:
         """Give each training its result."""

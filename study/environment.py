@@ -34,10 +34,27 @@ def versions(*engines: str) -> dict[str, str]:
     return found
 
 
+def machine(engine: str) -> dict[str, Any]:
+    """Return what an engine's results owe to this machine and to what is installed on it."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "versions": versions(engine),
+    }
+
+
 def fingerprint(
-    *, engine: str, device: str, threads: int, jit: bool, own: Mapping[str, str], data: Mapping[str, Any]
+    *,
+    engine: str,
+    device: str,
+    threads: int,
+    jit: bool,
+    own: Mapping[str, str],
+    data: Mapping[str, Any],
+    machine: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the fingerprint of this environment as plain JSON values.
+    """Return the fingerprint of an environment as plain JSON values.
 
     Parameters
     ----------
@@ -53,16 +70,16 @@ def fingerprint(
         The user's own functions (`package.module:function`) and the digests of their sources.
     data : dict
         `digest` of the contents of the data set, and `guess`: what guessing scores on it.
+    machine : dict
+        What `machine` says where the trainings run.
     """
     return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
+        **{key: machine[key] for key in ("python", "system", "processor")},
         "device": device,
         "threads": threads,
         "engine": engine,
         "jit": jit,
-        "versions": versions(engine),
+        "versions": machine["versions"],
         "own": dict(sorted(own.items())),
         "data": dict(data),
     }

@@ -329,6 +329,7 @@ class Driver:
             jit=ready.jit,
             own=environment.own_functions(*spec.activations, spec.architecture, spec.dataset),
             data=ready.data,
+            machine=ready.machine,
         )
 
     def _write_down(self, fingerprint: Mapping[str, Any]) -> None:

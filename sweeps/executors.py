@@ -4,6 +4,7 @@ The driver never imports a deep-learning framework. The child is pure: trainings
 """
 
 import faulthandler
+import importlib
 import multiprocessing
 import os
 import signal
@@ -15,12 +16,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from study import environment
 from study.errors import InputError, RunError
 from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Status, Training, TrainingResult
+
+if TYPE_CHECKING:
+    from study.engine import Engine
 
 ENGINES = {"fit": ("study.fit", "FitEngine"), "population": ("study.population", "PopulationEngine")}
 """Engine name to its module, which holds `configure` and `JIT_COMPILE`, and its class there."""
@@ -31,11 +36,24 @@ _COMPILED_BYTES = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a child says when it has loaded its engine."""
+    """What a child says when it has loaded its engine.
+
+    Parameters
+    ----------
+    device : str
+        `cpu` or the name of the GPU.
+    jit : bool
+        Whether XLA compiles the programs.
+    data : dict
+        `digest` of the contents of the data set, and `guess`: what guessing scores on it.
+    machine : dict
+        What `study.environment.machine` says there.
+    """
 
     device: str
     jit: bool
     data: Mapping[str, Any]
+    machine: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +252,22 @@ class ChildExecutor:
                     done |= {training.digest for training in lost}
                     yield [self._casualty(training) for training in lost]
                     remaining = _left(remaining, done)
-                self.stop()
-                self.start()
+                self._replace()
             finished = True
         finally:
             if not finished:
                 self.stop()
+
+    def _replace(self) -> None:
+        """Start another child; one that dies while it starts is tried again as often as a training is."""
+        for left in reversed(range(self._attempts)):
+            self.stop()
+            try:
+                self.start()
+                return
+            except RunError:
+                if not left:
+                    raise
 
     def stop(self) -> None:
         """Stop the child at once."""
@@ -367,20 +395,13 @@ def _serve(
     log: Path,
 ) -> None:
     """Be the child: load the engine, then answer until the driver is gone."""
-    import importlib
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     _write_to(log)
     sys.path.insert(0, str(import_from))
     try:
-        module_name, class_name = ENGINES[engine_name]
-        module = importlib.import_module(module_name)
-        device = module.configure(threads)
-        engine = getattr(module, class_name)(data, connection.send)
-        loaded = engine.load(dataset, train_size)
-        data_set = {"digest": loaded.digest, "guess": loaded.guess()}
-        connection.send(Ready(device=device, jit=module.JIT_COMPILE, data=data_set))
+        engine, ready = loaded_engine(engine_name, threads, dataset, train_size, data, connection.send)
+        connection.send(ready)
         while True:
             task, work = connection.recv()
             if task == "check":
@@ -393,6 +414,37 @@ def _serve(
         connection.send(_Refused(str(error)))
     except (EOFError, BrokenPipeError):
         return
+
+
+def loaded_engine(
+    name: str,
+    threads: int,
+    dataset: str,
+    train_size: int | None,
+    data: Path | None,
+    report: Callable[[Report], None],
+) -> "tuple[Engine, Ready]":
+    """Load an engine and its data set in the process that will train.
+
+    Parameters
+    ----------
+    name : str
+        Key of `ENGINES`.
+    threads, dataset, train_size, data, report
+        As `ChildExecutor` takes them.
+
+    Raises
+    ------
+    InputError
+        If the data set is not usable.
+    """
+    module_name, class_name = ENGINES[name]
+    module = importlib.import_module(module_name)
+    device = module.configure(threads)
+    engine: Engine = getattr(module, class_name)(data, report)
+    loaded = engine.load(dataset, train_size)
+    about = {"digest": loaded.digest, "guess": loaded.guess()}
+    return engine, Ready(device=device, jit=module.JIT_COMPILE, data=about, machine=environment.machine(name))
 
 
 def _die_with_parent() -> None:

@@ -17,6 +17,7 @@ from simulation_bounds import at_least, at_most
 from analysis.exports import to_json
 from mishstudy.publication import criteria
 from study.dashboard import Results
+from study.environment import machine
 from study.packing import Group, Pack
 from study.training import Status, Training, TrainingResult
 from sweeps import driver, sweeper
@@ -79,7 +80,8 @@ class Planted:
         return self
 
     def start(self) -> Ready:
-        return Ready("cpu", False, {"digest": "0" * 16, "guess": {"accuracy": 10.0, "loss": 2.3}})
+        about = {"digest": "0" * 16, "guess": {"accuracy": 10.0, "loss": 2.3}}
+        return Ready("cpu", False, about, machine("population"))
 
     def train_together(self, groups: Sequence[Group | Pack]) -> Iterator[list[TrainingResult]]:
         for group in groups:
