@@ -2,8 +2,10 @@
 
 import dataclasses
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -162,6 +164,32 @@ def test_a_process_that_died_between_two_tasks_is_replaced(
     assert dataclasses.replace(first[0], **timed) == dataclasses.replace(second[0], **timed)
     executor.stop()
     assert not children()
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+def test_a_process_that_is_killed_while_it_takes_the_place_of_another_is_replaced_too(
+    opened: Opener, children: Callable[[], list[psutil.Process]], training: Training
+) -> None:
+    asked = [dataclasses.replace(training, replicate=i, epochs=50) for i in range(4)]
+    executor = opened("population")
+    executor.start()
+
+    def kill_two() -> None:
+        (first,) = children()
+        first.kill()
+        second = None
+        while second is None:
+            time.sleep(0.01)
+            with suppress(psutil.Error):  # the first one is dead and still listed
+                second = next((each for each in children() if each.pid != first.pid), None)
+        second.kill()
+
+    killer = threading.Thread(target=kill_two)
+    killer.start()
+    results = list(executor.train(packs(asked, 4)))
+    killer.join()
+    assert [status for *_, status in outcomes(results, asked)] == [Status.OK] * 4
 
 
 def test_results_that_have_come_in_are_given_out_together(opened: Opener, training: Training) -> None:
