@@ -4,7 +4,6 @@ Everything heavy is imported inside the commands, so that `mishstudy --help` ans
 """
 
 import errno
-import io
 import os
 import sys
 
@@ -40,22 +39,18 @@ data_app.command("list")(machine.data_list)
 data_app.command("fetch")(machine.data_fetch)
 
 
-def _write_everything() -> None:
-    """Let files and pipes get UTF-8 under every locale, and a terminal what it can show."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            if stream.isatty() and stream.encoding.lower() != "utf-8":
-                stream.reconfigure(errors="backslashreplace")
-            else:
-                # Paths that the locale could not decode come out as the bytes they are.
-                stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+def _speak_utf8() -> None:
+    """Start again in Python's UTF-8 mode where the locale is another: paths and texts hold any letters."""
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def main() -> None:
     """Run the command line: exit 0 if all is well, 1 if a run failed, 2 if the input is wrong."""
     from study.errors import InputError, RunError
 
-    _write_everything()
+    _speak_utf8()
     try:
         app()
     except InputError as error:
