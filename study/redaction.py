@@ -3,8 +3,8 @@
 import re
 
 _URL = re.compile(r"[\w+.-]*://\S+")
-_FILES = ("sqlite", "file")
-"""Schemes of files: after an empty host, as in sqlite:////home/me@work/mlflow.db, an @ is one of the path."""
+_FILES = "sqlite"
+"""Scheme of files: after an empty host, as in sqlite:////home/me@work/mlflow.db, an @ is one of the path."""
 _QUERY = re.compile(r"([?#])[^=]*=.*")
 
 
@@ -30,7 +30,7 @@ def _redacted(url: re.Match[str]) -> str:
     query = _QUERY.search(rest)
     if query and "@" in query[0]:  # a query with an @ in it, or a user's password with a question mark
         return f"{scheme}{mark}***"
-    if not (scheme.partition("+")[0] in _FILES and rest.startswith("/")):
+    if not (scheme.partition("+")[0] == _FILES and rest.startswith("/")):
         _, at, host = rest.rpartition("@")
         rest = f"***@{host}" if at else rest
     return scheme + mark + _QUERY.sub(r"\1***", rest)
