@@ -1,7 +1,7 @@
 """What k trials of a random search are worth, with bands: the tuning curves of the design `tuned`.
 
 Everything here rests on trials that are independent draws from one distribution, which those of an adaptive
-sampler are not.
+sampler are not, and that were all trained in full, which with halving they are not: there is none of it then.
 """
 
 from dataclasses import dataclass
@@ -156,9 +156,11 @@ def tuning_curves(trials: pd.DataFrame, question: Question) -> tuple[TuningCurve
     trials : pandas.DataFrame
         Trials of a `tuned` sweep with the columns `repeat` and `trial`, the same ones for each activation.
     question : Question
-        What is asked.
+        What is asked; with halving there are no curves.
     """
     assert question.tuning is not None
+    if question.tuning.halving is not None:
+        return ()
     sign = 1.0 if question.higher_is_better else -1.0
     found: list[TuningCurve] = []
     for name in question.activations:
@@ -223,13 +225,14 @@ def best_of_differences(
     Notes
     -----
     The estimate is the U-statistic of the best of k. Its interval resamples the trials, the same ones on
-    both sides, which tried the same setting. Empty for an adaptive sampler and with fewer than
+    both sides, which tried the same setting. Empty for an adaptive sampler, with halving and with fewer than
     `FEWEST_TRIALS` trials.
     """
     assert question.tuning is not None
     count = len(trials) // len(question.activations)
     ended = trials["status"] == Status.OK.value
-    if question.tuning.adaptive or count < FEWEST_TRIALS or not ended.any():
+    whole = not question.tuning.adaptive and question.tuning.halving is None
+    if not whole or count < FEWEST_TRIALS or not ended.any():
         return ()
     k = spaced(min(question.tuning.trials, count // SHARE))
     sign = 1.0 if question.higher_is_better else -1.0

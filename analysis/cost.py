@@ -150,16 +150,19 @@ def cost_of(runs: pd.DataFrame, curves: pd.DataFrame, record: Record) -> Cost:
     -----
     A ratio is compared on the logarithm, where twice and half are equally far from equal: its interval is
     Student's t over the unit means of log ratios, taken back by exp. The metric at equal time lies on a
-    straight line between two epochs; before the first one it is that of guessing.
+    straight line between two epochs; before the first one it is that of guessing. In a search with halving
+    only the trainings in full are taken, those of the last rung and the confirmations.
     """
     question = record.question
     metric = question.chosen_by
     source, results = _timed(record)
+    epochs = {entry.result.digest: entry.training.epochs for entry in record.entries}
+    longest = max(epochs.values(), default=0)
+    full = [digest for digest in results if epochs.get(digest) == longest]
     mine = best_rows(runs, question)
-    mine = mine.loc[mine["digest"].isin(results.keys()) & ended(mine["status"])]
+    mine = mine.loc[mine["digest"].isin(full) & ended(mine["status"])]
     well = {digest for digest, result in results.items() if result.status is Status.OK}
     ok = mine.loc[(mine["status"] == Status.OK.value) & mine["digest"].isin(well)].set_index("digest")
-    epochs = {entry.result.digest: entry.training.epochs for entry in record.entries}
     timed = ok.assign(
         epochs=[epochs[digest] for digest in ok.index],
         seconds=[results[digest].seconds for digest in ok.index],

@@ -158,9 +158,10 @@ class CriteriaTable:
     tuned_verdicts : tuple of TunedVerdict
         One per rival: whether the focus wins tuned.
     tuning_curves : tuple of TuningCurve
-        One per activation, focus first, on the validation metric.
+        One per activation, focus first, on the validation metric; none with halving.
     best_of : tuple of BestOfDifference
-        Rival by rival: the difference of the best of k trials, for a random sampler with enough of them.
+        Rival by rival: the difference of the best of k trials, for a random sampler with enough of them and
+        without halving.
     notes : tuple of str
         Settings and caveats for the reader, plain sentences.
     """
@@ -336,6 +337,7 @@ def criteria_table(
     shares = {row.rival: row.failure_share for row in headline}
     searched = placed(runs, question) if tuned else runs
     trials = equal_trials(searched, question) if tuned else runs
+    tried = (searched["trial"] >= 0) & (searched["rung"] == 0) if tuned else runs["adaptive"]
     table = CriteriaTable(
         name=question.name,
         question=question.question,
@@ -356,7 +358,7 @@ def criteria_table(
         alpha=ALPHA,
         minimum_units=MINIMUM_UNITS,
         strict=strict,
-        configurations=int((searched["trial"] >= 0).sum()) if tuned else int(used["configuration"].nunique()),
+        configurations=int(tried.sum()) if tuned else int(used["configuration"].nunique()),
         planned_configurations=question.planned_configurations,
         replicates=int(used.groupby("configuration")["replicate"].nunique().max()) if len(used) else 0,
         trainings=len(every),

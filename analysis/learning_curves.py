@@ -11,6 +11,7 @@ from analysis.criteria import CriteriaTable
 from analysis.rival_panels import LINES, rival_panels
 from analysis.style import FONT_SIZE, INK, MUTED, drawing
 from analysis.summaries import quantity_text, unit_name
+from analysis.tuned_tables import NO_TUNING_CURVES
 from study.training import Status
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ def caption(table: CriteriaTable) -> str:
     """Return how to read the figure."""
     name = series_of(table)
     if table.design == "tuned":
+        halved = table.tuning is not None and table.tuning.halving is not None
+        why = f" {NO_TUNING_CURVES}" if halved else ""
         return (
-            f"The {name} of the trial that won of {table.focus} beside that of each rival, in the first "
-            "search. One training stands behind each line, so there is no band, and crossings say little."
+            f"The {name} of the trial that won of {table.focus} beside that of each rival, in the "
+            f"{'last rung of the ' if halved else ''}first search. One training stands behind each line, so "
+            f"there is no band, and crossings say little.{why}"
         )
     units = unit_name(table.design)
     return (
@@ -142,11 +146,14 @@ def _mark_failures(axes: "Axes", runs: pd.DataFrame, sides: Mapping[str, str]) -
 
 
 def _of_best_trials(runs: pd.DataFrame, wide: pd.DataFrame, table: CriteriaTable) -> "Figure | None":
+    assert table.tuning is not None
+    places = [table.tuning.place(int(index)) for index in runs["index"]]
+    last = np.array([at.trial is not None and at.rung == table.tuning.rungs - 1 for at in places])
     curves: dict[str, pd.Series] = {}
     for best in table.tuned:
         same = (runs["activation"] == best.activation) & (runs["configuration"] == best.configuration)
         # By index and replicate the trials of the first search come before everything else of that setting.
-        digests = runs.loc[same & (runs["status"] == Status.OK.value), "digest"]
+        digests = runs.loc[same & last & (runs["status"] == Status.OK.value), "digest"]
         known = digests[digests.isin(wide.index)]
         if best.repeat == 1 and len(known):
             curves[best.activation] = wide.loc[known.iloc[0]]

@@ -7,6 +7,7 @@ whole, and its unit is one whole repeat: a search that is done once is one obser
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,9 +33,10 @@ class TunedBest:
     activation : str
         Canonical name.
     trials : int
-        Its first trials that were compared: as many as every activation has in that repeat.
+        Its first trials that were compared: as many as every activation has in that repeat. With halving all
+        of them, once every activation has its last rung.
     failed : int
-        Those among them that did not end with a result.
+        Those among them that did not end with a result, with halving at any rung.
     configuration : str or None
         Digest of the best configuration; None where no trial ended with a result.
     levels : dict of str to Level
@@ -89,17 +91,21 @@ class TunedVerdict:
 
 
 def placed(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Return a frame of the design `tuned` with the columns `repeat` and `trial`, -1 for a confirmation."""
+    """Return a frame of the design `tuned` with `repeat`, `rung` and `trial`, -1 for a confirmation."""
     assert question.tuning is not None
     places = [question.tuning.place(int(index)) for index in runs["index"]]
     return runs.assign(
         repeat=[place.repeat for place in places],
+        rung=[place.rung for place in places],
         trial=[-1 if place.trial is None else place.trial for place in places],
     )
 
 
 def equal_trials(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Return the first trials of each repeat, as many as every activation has without a gap.
+
+    With halving they are those of the last rung, of the repeats in which every activation has all of it:
+    which trials came so far is known of whole rungs alone.
 
     Parameters
     ----------
@@ -113,15 +119,19 @@ def equal_trials(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     pandas.DataFrame
         Sorted by activation in the order of the question, repeat and trial.
     """
+    assert question.tuning is not None
     order = {name: place for place, name in enumerate(question.activations)}
-    trials = runs.loc[runs["trial"] >= 0]
+    last, needed = question.tuning.rungs - 1, question.tuning.rung_trials[-1]
+    trials = runs.loc[(runs["trial"] >= 0) & (runs["rung"] == last)]
     trials = trials.assign(place=trials["activation"].map(order)).sort_values(["place", "repeat", "trial"])
-    # The n-th trial of a search has the number n where none before it is missing.
-    whole = trials["trial"] == trials.groupby(["repeat", "activation"]).cumcount()
-    counts = trials.loc[whole].groupby(["repeat", "activation"]).size()
+    whole = trials
+    if not last:  # the n-th trial of a search has the number n where none before it is missing
+        whole = trials.loc[trials["trial"] == trials.groupby(["repeat", "activation"]).cumcount()]
+    counts = whole.groupby(["repeat", "activation"]).size()
     every = pd.MultiIndex.from_product([sorted(set(trials["repeat"])), question.activations])
     budget = counts.reindex(every, fill_value=0).groupby(level=0).min()
-    return trials.loc[trials["trial"] < trials["repeat"].map(budget).fillna(0)].drop(columns="place")
+    known = trials["repeat"].map(budget).fillna(0)
+    return trials.loc[known == needed if last else trials["trial"] < known].drop(columns="place")
 
 
 def tuned_bests(runs: pd.DataFrame, question: Question) -> tuple[TunedBest, ...]:
@@ -139,21 +149,31 @@ def tuned_bests(runs: pd.DataFrame, question: Question) -> tuple[TunedBest, ...]
     tuple of TunedBest
         Repeat by repeat, focus first. The first of equally good trials counts.
     """
+    assert question.tuning is not None
     keys = ["repeat", "activation"]
-    trials = dict(iter(equal_trials(runs, question).groupby(keys)))
-    fresh = dict(iter(runs.loc[runs["trial"] < 0].groupby(keys)))
+    compared = equal_trials(runs, question)
+    whole = compared
+    if question.tuning.halving is not None:
+        whole = runs.loc[(runs["trial"] >= 0) & runs["repeat"].isin(compared["repeat"])]
+    parts = [dict(iter(part.groupby(keys))) for part in (compared, whole, runs.loc[runs["trial"] < 0])]
     nothing = runs.head(0)
-    return tuple(
-        _best(trials.get((repeat, name), nothing), fresh.get((repeat, name), nothing), repeat, name, question)
-        for repeat in sorted(set(runs["repeat"])) or [0]
-        for name in question.activations
-    )
+    found: list[TunedBest] = []
+    for search in itertools.product(sorted(set(runs["repeat"])) or [0], question.activations):
+        last, every, fresh = (part.get(search, nothing) for part in parts)
+        found.append(_best(last, every, fresh, *search, question))
+    return tuple(found)
 
 
 def _best(
-    trials: pd.DataFrame, fresh: pd.DataFrame, repeat: int, activation: str, question: Question
+    last: pd.DataFrame,
+    every: pd.DataFrame,
+    fresh: pd.DataFrame,
+    repeat: int,
+    activation: str,
+    question: Question,
 ) -> TunedBest:
-    ended = trials.loc[trials["status"] == Status.OK.value]
+    """Return the winner among the trials of the last rung; `every` has those of all rungs."""
+    ended = last.loc[last["status"] == Status.OK.value]
     values = ended[question.chosen_by] if question.higher_is_better else -ended[question.chosen_by]
     chosen = None
     if bool(values.notna().any()):
@@ -175,8 +195,8 @@ def _best(
     return TunedBest(
         repeat=repeat + 1,
         activation=activation,
-        trials=len(trials),
-        failed=len(trials) - len(ended),
+        trials=every["trial"].nunique(),
+        failed=every.loc[every["status"] != Status.OK.value, "trial"].nunique(),
         configuration=None if chosen is None else str(chosen["configuration"]),
         levels=levels,
         setting=", ".join(texts),

@@ -7,15 +7,22 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from analysis.compare import Comparison, Verdict
-from analysis.summaries import amount_text, interval_text, p_text, quantity_text
+from analysis.summaries import amount_text, interval_text, joined, p_text, quantity_text
 
 if TYPE_CHECKING:
     from analysis.criteria import CriteriaTable
     from analysis.tuned import TunedBest, TunedVerdict
+    from study.tuning import Tuning
 
 Rows = list[dict[str, str]]
 
 _WINNER = {Verdict.WINS: "better", Verdict.LOSES: "worse", Verdict.TIES: "equal"}
+NO_TUNING_CURVES = (
+    "There are no tuning curves and no best of k trials: they take trials that were all trained in full, and "
+    "with halving only those of the last rung were; a search of k trials would have had other rungs."
+)
+"""Why a search with halving has none."""
+
 _BEST_OF = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Numbers of trials that the table shows; the figure shows all."""
 
@@ -133,6 +140,8 @@ def _sentence(verdict: "TunedVerdict", table: "CriteriaTable") -> str:
     focus, rival, searches = table.focus, verdict.rival, verdict.searches
     mark = "Provisional: " if table.provisional else ""
     trials = f"{quantity_text(table.tuning.trials, f'{table.tuning.sampler} trials')} each"
+    if table.tuning.halving is not None:
+        trials += f", halved by {table.tuning.halving} in {quantity_text(table.tuning.rungs, 'rungs')}"
     gain = f"{interval_text(searches, table.delta)} {table.unit} over {searches.units} searches"
     said = {
         Verdict.WINS: f"{focus} wins tuned over {rival}: with {trials}, {gain}.",
@@ -200,6 +209,8 @@ def notes(table: "CriteriaTable") -> list[str]:
         "whole search, repeated from other seeds: another search may find other winners, and a single one is "
         f"a single observation. No verdict below {table.minimum_units} searches.",
     ]
+    if tuning.halving is not None:
+        found.append(_of_halving(tuning, kind))
     if tuning.repeats == 1:
         found.append(
             "The comparison of the two winners is about these two settings: its unit is a fresh seed, and it "
@@ -221,3 +232,17 @@ def notes(table: "CriteriaTable") -> list[str]:
         "answers differ, both are true."
     )
     return found
+
+
+def _of_halving(tuning: "Tuning", kind: str) -> str:
+    """Return what rungs a search had, what they took, and what that means for a verdict."""
+    parts = zip(tuning.rung_trials, tuning.rung_epochs, strict=True)
+    rungs = joined([f"{quantity_text(n, 'trials')} of {quantity_text(e, 'epochs')}" for n, e in parts])
+    return (
+        f"Successive halving: in each search every activation had {rungs}; the best trials of a rung by "
+        f"validation {kind} were trained again from the same seeds, longer, and the winner is the best of "
+        f"the last rung. That is {tuning.search_epochs} epochs for each activation in a search, and "
+        f"{tuning.trials * (tuning.epochs or 0)} if every trial were trained in full. A setting that "
+        "learns slowly at first is lost early, so a verdict is about searches of this kind. "
+        f"{NO_TUNING_CURVES}"
+    )

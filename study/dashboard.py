@@ -146,6 +146,8 @@ def child_run(question: Question, entries: Sequence[Entry], *, started: float, e
         place = question.tuning.place(first.configuration.index)
         part = "confirmation" if place.trial is None else f"trial {place.trial + 1}"
         parameters |= {"search": str(place.repeat + 1), "part": part}
+        if question.tuning.halving is not None:
+            parameters["epochs"] = str(first.training.epochs)
     parameters |= {name: _plain(level) for name, level in levels.items()}
     if any(factor.relative and factor.name == "learning_rate" for factor in question.varied):
         rates = dict.fromkeys(entry.training.learning_rate for entry in entries)
@@ -219,6 +221,9 @@ def description(question: Question, summary: str = "", *, limit: int = TAG_LIMIT
             f"{question.tuning.confirm} trainings of each winner on fresh seeds, searches: "
             f"{question.tuning.repeats}"
         )
+        if question.tuning.halving is not None:
+            rungs = zip(question.tuning.rung_trials, question.tuning.rung_epochs, strict=True)
+            size += f", in rungs of {', '.join(f'{t} x {e}' for t, e in rungs)} (trials x epochs)"
     smallest = f"{_smallest(question)} is the smallest difference that matters"
     rows = question.conditions if question.design != "tuned" else ()
     at_each = f" and one {question.profile.name}" if question.profile is not None else ""

@@ -96,7 +96,7 @@ class Driver:
         self._record = record
         self._storage: optuna.storages.BaseStorage = open_storage(home.journal, options.storage)
         self._workers = options.workers or count_for(device_kind(), spec.threads)
-        if spec.tuning is not None and spec.tuning.tuning.adaptive:
+        if question.tuning is not None and question.tuning.adaptive:
             self._workers = 1  # a second process would be started anew for each of the small parts
         self._executor: Workers | None = None
         self._ledger: Ledger | None = None
@@ -198,12 +198,12 @@ class Driver:
                     self._monitor.trained(entry, trials)
 
     def _take_tuned(self, entry: Entry) -> bool:
-        """Take one training; return whether it is a trial and no confirmation."""
+        """Take one training; return whether it is the first of a trial."""
         tuning = self._question.tuning
         assert tuning is not None
-        is_trial = tuning.place(entry.configuration.index).trial is not None
-        self._take(entry, 1 if is_trial else tuning.confirm)
-        return is_trial
+        at = tuning.place(entry.configuration.index)
+        self._take(entry, tuning.confirm if at.trial is None else 1)
+        return at.trial is not None and at.rung == 0
 
     def check(self, trainings: Sequence[Training]) -> None:
         """Repeat trainings with the reference engine and record what it makes of them."""

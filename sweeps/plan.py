@@ -69,7 +69,7 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
         known = {item.training.digest for item in planned[: len(known)]}
     checked = record.checks if record else ()
     workers = count_for(device_kind(), spec.threads)
-    if spec.tuning is not None and spec.tuning.tuning.adaptive:
+    if spec.searches is not None and spec.searches.adaptive:
         workers = 1  # as the driver has it
     cost = cost_of([item.training for item in planned], known, home, engine, workers, checked)
     return Plan(
@@ -83,7 +83,7 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
         trainings=len(planned),
         recorded=len(planned) - cost.trainings,
         cost=cost,
-        tuning=spec.tuning.tuning if spec.tuning is not None else None,
+        tuning=spec.searches,
     )
 
 
@@ -93,19 +93,26 @@ def planned_trainings(spec: SweepSpec) -> list[PlannedTraining]:
 
 
 def _tuned(spec: SweepSpec) -> list[PlannedTraining]:
-    """Return stand-ins for the trainings of a `tuned` sweep, whose configurations are not known yet."""
-    assert spec.tuning is not None
-    tuning, factors = spec.tuning.tuning, spec.factor_list
+    """Return stand-ins for the trainings of a `tuned` sweep, whose configurations are not known yet.
+
+    Those of a later rung are the first trials: which ones go on is not known either, only how many.
+    """
+    tuning, factors = spec.searches, spec.factor_list
+    assert tuning is not None
     rows = design.sobol(len(factors), spec.seed, max(0, math.ceil(math.log2(tuning.trials))))
     drawn = [
         {factor.name: design.level_at(factor, float(u)) for factor, u in zip(factors, row, strict=True)}
         for row in rows[: tuning.trials]
     ]
     planned: list[PlannedTraining] = []
-    steps: list[tuple[int | None, dict[str, Level], int]] = [(n, row, 1) for n, row in enumerate(drawn)]
-    for trial, levels, trainings in [*steps, (None, drawn[0], tuning.confirm)]:
+    steps: list[tuple[int | None, int, dict[str, Level], int]] = [
+        (trial, rung, drawn[trial], 1)
+        for rung, trials in enumerate(tuning.rung_trials)
+        for trial in range(trials)
+    ]
+    for trial, rung, levels, trainings in [*steps, (None, 0, drawn[0], tuning.confirm)]:
         for repeat, place in itertools.product(range(tuning.repeats), range(len(spec.activations))):
-            index = tuning.index(Place(repeat, place, trial))
+            index = tuning.index(Place(repeat, place, trial, rung))
             configuration = Configuration(index=index, levels=levels)
             planned += [
                 PlannedTraining(

@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from study.tuning import Tuning
 from sweeps.plan import Plan
 from sweeps.progress import duration
 
@@ -47,4 +48,14 @@ def _size(plan: Plan) -> list[tuple[str, str]]:
         f"{plan.tuning.trials} trials of the sampler {plan.tuning.sampler} for each activation, {searches}"
     )
     winners = f"each is trained {plan.tuning.confirm} times on fresh seeds"
-    return [activations, ("trials", trials), ("winners", winners)]
+    rungs = [("rungs", _rungs(plan.tuning))] if plan.tuning.halving is not None else []
+    return [activations, ("trials", trials), *rungs, ("winners", winners)]
+
+
+def _rungs(tuning: Tuning) -> str:
+    steps = ", then ".join(f"{t} x {e}" for t, e in zip(tuning.rung_trials, tuning.rung_epochs, strict=True))
+    full = tuning.trials * (tuning.epochs or 0)
+    return (
+        f"{steps} (trials x epochs): {tuning.search_epochs} epochs for each activation in a search, "
+        f"{full} if every trial were trained in full"
+    )

@@ -126,12 +126,21 @@ class TerminalMonitor:
     def _pace(self) -> str:
         assert self._question is not None
         elapsed = max(time.monotonic() - self._started, 1e-9)
-        left = self._total - self._before - self._now
         planned = self._question.planned_configurations
         whole = f"{self._whole}/{planned} configurations, " if self._what == "trainings" else ""
         failed = f", {self._failed} failed" if self._failed else ""
-        pace, remaining = 60 * self._now / elapsed, duration(elapsed / self._now * left)
+        pace, remaining = 60 * self._now / elapsed, duration(elapsed * self._left_over_done())
         return f"{whole}{pace:.0f} a minute, {remaining} left{failed}"
+
+    def _left_over_done(self) -> float:
+        """Return how much is left for each of what is done since the start; with halving in epochs."""
+        assert self._question is not None
+        done, tuning = self._before + self._now, self._question.tuning
+        if tuning is None or tuning.halving is None:
+            return (self._total - done) / self._now
+        activations = len(self._question.activations)
+        before, left = (tuning.epochs_after(each, activations) for each in (self._before, done))
+        return left / (before - left)
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ from study.errors import InputError
 from study.optimizers import OPTIMIZERS
 from study.question import Design, Factor, Question
 from study.training import Configuration, Level, Training, digest_of
+from study.tuning import Tuning
 from sweeps import spec_rules
 from sweeps.settings import LARGEST, TRAINING_SETTINGS, Setting, own_setting, settings_of
 from sweeps.spec_changes import changes
@@ -214,6 +215,11 @@ class SweepSpec(Table):
         return fixed is None or (isinstance(fixed, FixedRate) and fixed.relative)
 
     @property
+    def searches(self) -> Tuning | None:
+        """How the searches of a `tuned` sweep are laid out; None for the other designs."""
+        return None if self.tuning is None else self.tuning.searches(self.epochs)
+
+    @property
     def digest(self) -> str:
         """Identity of everything that decides the results: all but the name and the question's text."""
         return digest_of(self.content())
@@ -235,7 +241,7 @@ class SweepSpec(Table):
         if self.design == "ofat":
             content["baseline"] = self.baseline
         if self.tuning is not None:
-            content["tuning"] = self.tuning.model_dump()
+            content["tuning"] = self.tuning.model_dump(exclude_none=True)
         return content
 
     def changes_against(self, older: Self) -> list[str]:
@@ -270,7 +276,7 @@ class SweepSpec(Table):
             loss_cap=self.loss_cap,
             planned_configurations=planned_configurations,
             planned_trainings=planned_trainings,
-            tuning=None if self.tuning is None else self.tuning.tuning,
+            tuning=self.searches,
         )
 
     def training_for(
@@ -307,7 +313,7 @@ class SweepSpec(Table):
                     name: value for name, value in values.items() if name not in TRAINING_SETTINGS
                 },
                 "activation": activation,
-                "epochs": self.epochs,
+                "epochs": self.epochs_of(configuration),
                 "noise_at": self.noise_at,
                 "checkpoint": self.metric.checkpoint,
                 "sweep_seed": self.seed_of(configuration),
@@ -318,10 +324,18 @@ class SweepSpec(Table):
 
     def seed_of(self, configuration: Configuration) -> int:
         """Return the seed of the trainings of a configuration: in `tuned` each repeat has its own."""
-        if self.tuning is None:
+        searches = self.searches
+        if searches is None:
             return self.seed
-        tuning = self.tuning.tuning
-        return tuning.seed(self.seed, tuning.place(configuration.index))
+        return searches.seed(self.seed, searches.place(configuration.index))
+
+    def epochs_of(self, configuration: Configuration) -> int:
+        """Return the epochs of the trainings of a configuration: with halving each rung has its own."""
+        searches = self.searches
+        if searches is None or searches.halving is None:
+            return self.epochs
+        place = searches.place(configuration.index)
+        return self.epochs if place.trial is None else searches.rung_epochs[place.rung]
 
     def to_toml(self) -> str:
         """Return the spec as TOML, without comments; `parse` reads an equal spec back."""

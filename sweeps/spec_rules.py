@@ -18,7 +18,7 @@ from sweeps.settings import TAKEN_NAMES, Setting, own_setting, settings_of
 from sweeps.spec_errors import Path, broken_rule, nearest, shown, wrong_value
 
 if TYPE_CHECKING:
-    from sweeps.spec import FactorTable, SweepSpec
+    from sweeps.spec import FactorTable, SweepSpec, TuningTable
 
 Mistakes = Iterator[InitErrorDetails]
 
@@ -86,6 +86,22 @@ def _design(spec: "SweepSpec") -> Mistakes:
     if spec.design == "tuned" and spec.tuning is None:
         rule = "is missing; the design tuned needs a budget"
         yield broken_rule(("tuning",), f"{rule}; add a table [tuning] with for example trials = 20.")
+    if spec.tuning is not None and spec.tuning.halving is not None:
+        yield from _halving(spec.tuning.halving, spec.tuning, spec.epochs)
+
+
+def _halving(factor: int, tuning: "TuningTable", epochs: int) -> Mistakes:
+    """Check that there is something to halve."""
+    path = ("tuning", "halving")
+    if tuning.sampler != "random":
+        rule = f"the sampler {tuning.sampler} learns from trials that were all trained in full"
+        yield wrong_value(path, factor, f'{rule}; write sampler = "random", or remove it.')
+    if tuning.trials < factor:
+        rule = f"one in {factor} of {tuning.trials} trials is none, so there is no second rung"
+        yield wrong_value(path, factor, f"{rule}; raise trials to {factor} or more, or remove it.")
+    if epochs < factor:
+        rule = f"a first rung of one epoch leads to {factor} in the second, and epochs is {epochs}"
+        yield wrong_value(path, factor, f"{rule}; raise epochs to {factor} or more, or remove it.")
 
 
 def _profile(spec: "SweepSpec") -> Mistakes:
@@ -310,7 +326,7 @@ def _size(spec: "SweepSpec") -> Mistakes:
     path, value = ("replicates",), spec.replicates
     if spec.tuning is not None:
         path, value = ("tuning", "trials"), spec.tuning.trials
-        blocks = spec.tuning.repeats * (spec.tuning.trials + spec.tuning.confirm)
+        blocks = spec.tuning.searches(spec.epochs).trainings(1)
     elif spec.design == "ofat":
         blocks = spec.replicates * (1 + sum(len(factor.levels or ()) - 1 for factor in spec.factor_list))
     else:

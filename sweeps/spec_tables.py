@@ -160,11 +160,18 @@ class TuningTable(Table):
         ge=1,
         le=10_000,
     )
+    halving: int | None = Field(
+        default=None,
+        description="the factor of successive halving: of the trials of a rung one in so many goes on, "
+        "with so many times the epochs; all are trained in full where it is not given",
+        examples=[3],
+        ge=2,
+        le=1000,
+    )
 
-    @property
-    def tuning(self) -> Tuning:
-        """The same as the analysis knows it."""
-        return Tuning(**self.model_dump())
+    def searches(self, epochs: int) -> Tuning:
+        """Return the same as the analysis knows it; a training in full has so many epochs."""
+        return Tuning(**self.model_dump(), epochs=None if self.halving is None else epochs)
 
 
 def _kind_of_fixed(value: object) -> str:

@@ -147,8 +147,8 @@ def _to_repeat(planned: list[PlannedTraining], record: Record | None, engine: st
 
 def planned_question(spec: SweepSpec, planned: list[PlannedTraining]) -> Question:
     """Return the question of a spec with the size of its design."""
-    if spec.tuning is not None and spec.design == "tuned":
-        tuning, activations = spec.tuning.tuning, len(spec.activations)
+    tuning, activations = spec.searches, len(spec.activations)
+    if tuning is not None:
         trials = tuning.repeats * tuning.trials * activations
         return spec.question_for_analysis(trials, tuning.trainings(activations))
     configurations = {item.configuration.index for item in planned}

@@ -3,12 +3,13 @@
 A winner, the best trial by validation, is then trained on fresh seeds; with `repeats` all of that is done
 again from other seeds. Suggestions are a function of the spec, the trial's number and the results before
 it: the studies that decide are rebuilt in memory from the ledger at every start, so a killed sweep goes on
-exactly as an undisturbed one. The storage holds a copy for the dashboard.
+exactly as an undisturbed one. With halving, which trials go on is a function of the results of a whole rung,
+never of the order in which they came. The storage holds a copy for the dashboard.
 """
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -18,17 +19,12 @@ from study.question import Question
 from study.training import Configuration, Level, Status
 from study.tuning import Place, derived_seed
 from sweeps.design import PlannedTraining
+from sweeps.search_copies import Search, SearchCopies, value_of
 from sweeps.spec import SweepSpec
-from sweeps.trials import distribution, open_study, storage_errors
+from sweeps.trials import distribution
 
 if TYPE_CHECKING:
     import optuna
-
-OBJECTIVE = "validation_accuracy"
-"""What a trial is judged by; a failed training counts as 0."""
-
-Search = tuple[int, int]
-"""Repeat and place of the activation."""
 
 
 def refuse_missing_library(spec: SweepSpec) -> None:
@@ -46,16 +42,16 @@ def refuse_missing_library(spec: SweepSpec) -> None:
         )
 
 
-def winner(question: Question, trials: Iterable[Entry]) -> Entry:
-    """Return the best trial of a search by `Question.chosen_by`.
+def ranked(question: Question, trials: Mapping[int, Entry]) -> list[int]:
+    """Return the numbers of trials, the best by `Question.chosen_by` first.
 
     Parameters
     ----------
     question : Question
         Of the sweep.
-    trials : iterable of Entry
-        At least one, in the order of their numbers. The first of equally good ones is taken; a trial that
-        failed only where all did, and then the first.
+    trials : dict of int to Entry
+        Number to result. Of equally good ones the one with the smaller number comes first, as it does among
+        those that failed, which come last.
     """
     sign = 1.0 if question.higher_is_better else -1.0
 
@@ -63,7 +59,7 @@ def winner(question: Question, trials: Iterable[Entry]) -> Entry:
         ended = trial.result.status is Status.OK
         return sign * trial.result.metrics[question.chosen_by] if ended else float("-inf")
 
-    return max(trials, key=merit)
+    return sorted(trials, key=lambda number: (-merit(trials[number]), number))
 
 
 class Tuner:
@@ -80,10 +76,10 @@ class Tuner:
     """
 
     def __init__(self, spec: SweepSpec, question: Question, storage: "optuna.storages.BaseStorage") -> None:
-        assert spec.tuning is not None
+        assert spec.searches is not None
         self._spec = spec
         self._question = question
-        self._tuning = spec.tuning.tuning
+        self._tuning = spec.searches
         self._distributions = {factor.name: distribution(factor) for factor in spec.factor_list}
         self._searches = [
             (repeat, place)
@@ -92,31 +88,18 @@ class Tuner:
         ]
         self._studies = {search: _study() for search in self._searches}
         self._asked: dict[Search, optuna.Trial] = {}
-        self._trials: dict[Search, dict[int, Entry]] = {search: {} for search in self._searches}
+        self._told = defaultdict[tuple[Search, int], dict[int, Entry]](dict)
+        """The trials of a search at a rung, by their number."""
         self._seen = defaultdict[Search, Counter[str]](Counter)
-        self._copies = {search: self._copy(storage, *search) for search in self._searches}
-        self._copied = {
-            trial.user_attrs.get("training")
-            for copy in self._copies.values()
-            for trial in copy.get_trials(deepcopy=False)
-        }
-
-    def _copy(self, storage: "optuna.storages.BaseStorage", repeat: int, place: int) -> "optuna.Study":
-        again = f" (repeat {repeat + 1})" if repeat else ""
-        return open_study(
-            storage,
-            f"{self._spec.name}/{self._spec.activations[place]}{again}",
-            value=f"{OBJECTIVE} (points)",
-            about={"question": self._spec.question, "value": "of one training; 0 where it failed"},
-        )
+        self._copies = SearchCopies(spec, storage, self._searches)
 
     def waves(self, known: Iterable[Entry] = ()) -> Iterator[list[PlannedTraining]]:
         """Yield the trainings of the sweep in parts that do not depend on each other's results.
 
-        With an adaptive sampler a part is one trial of every search, at random it is all of them; the last
-        part are the confirmations. Trainings that are known are in it too, so that what is trained together
-        does not depend on them. The caller hands every other result of a part to `tell` before it asks for
-        the next one.
+        With an adaptive sampler a part is one trial of every search, at random it is all of them; with
+        halving each rung of all searches is one; the last part are the confirmations. Trainings that are
+        known are in it too, so that what is trained together does not depend on them. The caller hands every
+        other result of a part to `tell` before it asks for the next one.
 
         Parameters
         ----------
@@ -140,6 +123,14 @@ class Tuner:
                 wave.append(self._planned(configuration, seen[configuration.digest], place))
                 seen[configuration.digest] += 1
             yield wave
+        for rung in range(1, self._tuning.rungs):
+            promoted = [self._promoted(search, rung) for search in self._searches]
+            wave = [self._again(at) for together in zip(*promoted, strict=True) for at in together]
+            for item in wave:
+                found = trials.get(item.configuration.index)
+                if found is not None:
+                    self.tell(found)
+            yield wave
         yield [item for search in self._searches for item in self._confirmations(*search)]
 
     def tell(self, entry: Entry) -> None:
@@ -150,24 +141,20 @@ class Tuner:
         if at.trial is None:
             return
         search = (at.repeat, at.activation)
-        self._trials[search][at.trial] = entry
-        ok = entry.result.status is Status.OK
-        trial = optuna.trial.create_trial(
-            params=dict(entry.configuration.levels),
-            distributions=self._distributions,
-            value=entry.result.metrics[OBJECTIVE] if ok else 0.0,
-            user_attrs={"training": entry.training.digest, "status": str(entry.result.status)},
-        )
+        self._told[search, at.rung][at.trial] = entry
         if self._tuning.adaptive:
             asked = self._asked.pop(search, None)
             if asked is None:
-                self._studies[search].add_trial(trial)
+                self._studies[search].add_trial(
+                    optuna.trial.create_trial(
+                        params=dict(entry.configuration.levels),
+                        distributions=self._distributions,
+                        value=value_of(entry),
+                    )
+                )
             else:
-                self._studies[search].tell(asked, trial.value)
-        if entry.training.digest not in self._copied:
-            self._copied.add(entry.training.digest)
-            with storage_errors():
-                self._copies[search].add_trial(trial)
+                self._studies[search].tell(asked, value_of(entry))
+        self._copies.tell(at, entry)
 
     def _suggest(self, at: Place) -> Configuration:
         search = (at.repeat, at.activation)
@@ -183,9 +170,23 @@ class Tuner:
         levels: dict[str, Level] = trial.params
         return Configuration(index=self._tuning.index(at), levels=levels)
 
+    def _promoted(self, search: Search, rung: int) -> list[Place]:
+        """Return the places at a rung of the trials that go on from the one before; the others are pruned."""
+        order = ranked(self._question, self._told[search, rung - 1])
+        size = self._tuning.rung_trials[rung]
+        self._copies.prune(search, order[size:])
+        return [Place(*search, number, rung) for number in sorted(order[:size])]
+
+    def _again(self, at: Place) -> PlannedTraining:
+        """Return the training of a trial at a rung: that of the rung before, from the same seed, longer."""
+        assert at.trial is not None
+        before = self._told[(at.repeat, at.activation), at.rung - 1][at.trial]
+        configuration = Configuration(index=self._tuning.index(at), levels=before.configuration.levels)
+        return self._planned(configuration, before.training.replicate, at.activation)
+
     def _confirmations(self, repeat: int, place: int) -> Iterator[PlannedTraining]:
-        trials = self._trials[repeat, place]
-        best = winner(self._question, (trials[number] for number in sorted(trials)))
+        trials = self._told[(repeat, place), self._tuning.rungs - 1]
+        best = trials[ranked(self._question, trials)[0]]
         index = self._tuning.index(Place(repeat, place, None))
         configuration = Configuration(index=index, levels=best.configuration.levels)
         for replicate in range(self._tuning.confirm):

@@ -29,6 +29,8 @@ from study.dashboard import (
 from study.ledger import Entry
 from study.question import Factor
 from study.training import Configuration, Status
+from study.tuning import Place
+from sweeps.design import PlannedTraining
 
 SPEC = spec_with()
 QUESTION = question_of(SPEC)
@@ -265,6 +267,24 @@ def test_the_description_of_a_tuned_sweep_promises_no_pairs() -> None:
     assert "| Rows of the table | the activations |" in text
     assert "Each activation was searched for itself: the parameter `part` says which trial" in text
     assert "same number" not in text
+
+
+def test_with_halving_a_run_says_how_long_it_trained() -> None:
+    tuning = {"trials": 9, "halving": 3, "confirm": 2}
+    spec = spec_with({**TUNED, "replicated_share": GONE, "tuning": tuning, "epochs": 9})
+    question = question_of(spec)
+    assert "searches: 1, in rungs of 9 x 1, 3 x 3, 1 x 9 (trials x epochs)" in description(question)
+    assert question.tuning is not None
+    shown: list[tuple[str, str]] = []
+    for place in (Place(0, 1, 4), Place(0, 1, 4, 1), Place(0, 1, None)):
+        levels = {"depth": 3, "optimizer": "adam", "learning_rate": 1.0}
+        configuration = Configuration(index=question.tuning.index(place), levels=levels)
+        training = spec.training_for(configuration, 0, "relu")
+        item = PlannedTraining(training=training, configuration=configuration)
+        entry = Entry(training=training, configuration=configuration, adaptive=True, result=result_of(item))
+        run = child_run(question, [entry], started=0.0, ended=1.0)
+        shown.append((run.parameters["part"], run.parameters["epochs"]))
+    assert shown == [("trial 5", "1"), ("trial 5", "3"), ("confirmation", "9")]
 
 
 @pytest.mark.parametrize("limit", [700, 5000, 8000])

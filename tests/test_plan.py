@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from small_specs import PAIRED, TUNED, edited
+from small_specs import GONE, PAIRED, TUNED, edited
 from sweep_runs import run
 
 from study import ledger
@@ -187,6 +187,28 @@ def test_tuned_counts_trials_and_promises_no_rows(tmp_path: Path) -> None:
     some = planned_trainings(parse(edited({**TUNED, "seed": 5}), "s.toml"))[:4]
     record(tmp_path, spec, [trained(item) for item in some])
     assert planned(spec, tmp_path, "auto").recorded == 4
+
+
+def test_halving_counts_the_trainings_and_the_epochs_of_every_rung(tmp_path: Path) -> None:
+    tuning = {"trials": 27, "confirm": 2, "repeats": 2}
+    changes = {**TUNED, "epochs": 27, "factors.depth": GONE, "factors.optimizer": GONE}
+    halved, full = (
+        parse(edited({**changes, "tuning": each}), "s.toml") for each in ({**tuning, "halving": 3}, tuning)
+    )
+    plan = planned(halved, tmp_path, "auto")
+    assert plan.trainings == 2 * 3 * (27 + 9 + 3 + 1 + 2)
+    epochs = [item.training.epochs for item in planned_trainings(halved)]
+    assert epochs == [1] * 162 + [3] * 54 + [9] * 18 + [27] * 6 + [27] * 12
+    # The plan knows that most of them are short; what is compiled is the same.
+    other = planned(full, tmp_path, "auto")
+    assert plan.cost.programs == other.cost.programs
+    per_epoch = SPEEDS["fit"].training(planned_trainings(full)[0].training) / 27
+    saved = other.cost.training_seconds - plan.cost.training_seconds
+    assert saved == pytest.approx(2 * 3 * (729 - 108) * per_epoch)
+    text = " ".join(page(plan).split())
+    assert "27 x 1, then 9 x 3, then 3 x 9, then 1 x 27 (trials x epochs): 108 epochs for each" in text
+    assert "729 if every trial were trained in full" in text
+    assert "rungs" not in page(other)
 
 
 def page(plan: Plan, width: int = 80) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_entries import question_of, spec_with
 from rich.console import Console
-from small_specs import PAIRED
+from small_specs import GONE, PAIRED, TUNED
 from sweep_runs import Sweep, run, write_spec
 
 from study.ledger import Entry
@@ -94,6 +95,25 @@ def test_a_resumed_sweep_says_what_is_there(page: io.StringIO) -> None:
     assert f"small: 5 of {total} trainings are recorded; training {total - 5} in 1 compiled program.\n" in (
         page.getvalue()
     )
+
+
+def test_with_halving_the_time_left_is_that_of_the_epochs_left(
+    page: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training of the first rung is little of what there is to do."""
+    tuning = {"trials": 9, "halving": 3, "confirm": 2}
+    spec = spec_with({**TUNED, "replicated_share": GONE, "tuning": tuning, "epochs": 9})
+    entry, _ = next(entries())
+    now = 0.0
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with TerminalMonitor("small", Console(file=page, width=40)) as monitor:
+        monitor.begin(question_of(spec), 0, 0)
+        for _ in range(2 * 9):  # the first rung, a second each
+            now += 1.0
+            monitor.trained(entry, 0)
+    # Left are 2 x (3 x 3 + 1 x 9 + 2 x 9) epochs, a second each; by the number of trainings it were 12 s.
+    assert page.getvalue().splitlines()[-1].endswith("60 a minute, 72 s left")
 
 
 def test_nothing_left_says_nothing(page: io.StringIO) -> None:

@@ -368,6 +368,7 @@ def test_the_docs_have_every_key_with_its_default(section: str, model: type[Base
         "levels": "none",
         "low": "none",
         "high": "none",
+        "halving": "none",
     }
     rows = rows_of(section)
     for name, field in model.model_fields.items():

@@ -182,6 +182,11 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "s.toml: tuning.trials is 0, but must be at least 1; raise it, for example trials = 20.\n"
         's.toml: tuning.sampler is "grid", but that is not one of its values; choose one of random, tpe, gp.\n'
         "s.toml: tuning.confirm is 0, but must be at least 1; raise it, for example confirm = 10."),
+    ({**TUNED, "tuning": {"trials": 9, "halving": 1}}, "s.toml: tuning.halving is 1, but must be at least 2; raise it, for example halving = 3."),
+    ({**TUNED, "tuning": {"trials": 9, "halving": 2.5}}, "s.toml: tuning.halving is 2.5, but must be a whole number; write for example halving = 3."),
+    ({**TUNED, "tuning": {"trials": 9, "sampler": "tpe", "halving": 3}}, 's.toml: tuning.halving is 3, but the sampler tpe learns from trials that were all trained in full; write sampler = "random", or remove it.'),
+    ({**TUNED, "tuning": {"trials": 2, "halving": 3}}, "s.toml: tuning.halving is 3, but one in 3 of 2 trials is none, so there is no second rung; raise trials to 3 or more, or remove it."),
+    ({**TUNED, "tuning": {"trials": 9, "halving": 3}, "epochs": 2}, "s.toml: tuning.halving is 3, but a first rung of one epoch leads to 3 in the second, and epochs is 2; raise epochs to 3 or more, or remove it."),
     # a profiled learning rate
     ({"profile": ["depth"]}, 's.toml: profile holds "depth", but that is not one of its values; choose one of learning_rate.'),
     ({"profile": "learning_rate"}, 's.toml: profile is "learning_rate", but must be a list in square brackets; write for example profile = ["learning_rate"].'),

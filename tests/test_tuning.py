@@ -70,8 +70,8 @@ def tuned(
 
 
 def place_of(spec: SweepSpec, entry: Entry) -> Place:
-    assert spec.tuning is not None
-    return spec.tuning.tuning.place(entry.configuration.index)
+    assert spec.searches is not None
+    return spec.searches.place(entry.configuration.index)
 
 
 def searched(spec: SweepSpec, entries: Mapping[str, Entry], activation: str, repeat: int = 0) -> list[Entry]:
