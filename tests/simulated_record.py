@@ -26,7 +26,8 @@ FINGERPRINT: dict[str, Any] = {
 def simulated_record(runs: pd.DataFrame, question: Question, epochs: int = 6) -> Record:
     """Return the record of `runs`, its curves rising to the validation accuracy.
 
-    A training that failed has a curve of one to three epochs, whose last value is not finite.
+    A training that failed has a curve of one to three epochs, whose last value is not finite. With halving
+    each rung has its own epochs.
     """
     return Record(
         question=question,
@@ -46,6 +47,10 @@ def _entry(row: dict[str, Any], question: Question, number: int, epochs: int) ->
     profiled = {} if profile is None else {profile.name: levels.pop(profile.name)}
     ok = row["status"] == Status.OK.value
     top = row["validation_accuracy"] if ok else 40.0
+    tuning = question.tuning
+    if tuning is not None and tuning.halving is not None:
+        at = tuning.place(int(row["index"]))
+        epochs = tuning.rung_epochs[-1 if at.trial is None else at.rung]
     rising = [float(top * (1 - 0.5**epoch)) for epoch in range(1, epochs + 1)]
     training = Training(
         dataset=question.dataset,
