@@ -78,4 +78,4 @@ LOCK := --universal --generate-hashes --no-emit-index-url --no-annotate --python
 # Writes no index URL: the lock is valid for every mirror.
 lock:
 	uv pip compile $(LOCK) --extra dev pyproject.toml --output-file requirements.lock
-	uv pip compile $(LOCK) --extra gpu --extra postgres --constraint requirements.lock pyproject.toml --output-file requirements-gpu.lock
+	uv pip compile $(LOCK) --extra gpu --extra postgres --extra cluster --constraint requirements.lock pyproject.toml --output-file requirements-gpu.lock

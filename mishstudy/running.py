@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from study.question import Question
     from sweeps.home import Home
     from sweeps.looks import Looks
+    from sweeps.ray_workers import Cluster
     from sweeps.spec import SweepSpec
 
 
@@ -47,8 +48,18 @@ def sweep(
             envvar="MISHSTUDY_WORKERS",
             min=1,
             metavar="N",
-            help="Training processes side by side; moves no result. Default: as many as fit the cores.",
+            help="Training processes, or tasks, side by side; moves no result. Default: as many as fit.",
         ),
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="processes|ray", help="Where trainings run: here, or on a Ray cluster.")
+    ] = "processes",
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Head of the Ray cluster; default: this machine alone."),
+    ] = None,
+    gpus_per_task: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="GPU that a task takes on the cluster; default: 1.")
     ] = None,
     until: Annotated[
         str | None,
@@ -78,6 +89,7 @@ def sweep(
         storage=storage,
         accept_mixed=accept_mixed,
         workers=workers,
+        cluster=_cluster(executor, address, gpus_per_task, workers),
     )
     with TerminalMonitor(read.name) as monitor:
         try:
@@ -96,6 +108,26 @@ def sweep(
         return
     show_table(criteria(record))
     show_where(where, record, tracking_uri)
+
+
+def _cluster(
+    executor: str, address: str | None, gpus_per_task: float | None, workers: int | None
+) -> "Cluster | None":
+    """Return where trainings run, None for processes of this machine; refuse what does not go together."""
+    from study.errors import InputError
+    from sweeps.ray_workers import Cluster
+
+    if executor not in ("processes", "ray"):
+        raise InputError(f"--executor takes processes or ray, and {executor!r} was given.")
+    if executor == "processes":
+        for name, value in (("--address", address), ("--gpus-per-task", gpus_per_task)):
+            if value is not None:
+                raise InputError(f"{name} is for a Ray cluster; add --executor ray, or leave it out.")
+        return None
+    share = 1.0 if gpus_per_task is None else gpus_per_task
+    if not 0 < share <= 1:
+        raise InputError(f"--gpus-per-task is a share of one GPU, above 0 and at most 1, and not {share:g}.")
+    return Cluster(address=address, gpus_per_task=share, tasks=workers)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

@@ -61,6 +61,10 @@ class Engine(ABC):
         for training in trainings:
             try_out(training, self.load(training.dataset, training.train_size))
 
+    def hold(self, dataset: str, train_size: int | None, loaded: datasets.Dataset) -> None:
+        """Take a data set that was loaded elsewhere, as `load` would."""
+        self._loaded = (dataset, train_size), loaded
+
     def load(self, dataset: str, train_size: int | None) -> datasets.Dataset:
         """Return a data set, loading it where it is not the last one used.
 

@@ -28,6 +28,8 @@ from sweeps.executors import ChildExecutor, Ready
 from sweeps.home import Home
 from sweeps.looks import Looks
 from sweeps.monitor import Monitor
+from sweeps.ray_tasks import Setup
+from sweeps.ray_workers import Cluster, RayWorkers
 from sweeps.spec import SweepSpec
 from sweeps.trials import Trials, block_value, open_storage
 from sweeps.tuning import Tuner
@@ -63,6 +65,8 @@ class Options:
         Whether to go on under another environment than the results so far.
     workers : int or None
         Training processes side by side, which moves no result; None for as many as the machine has room for.
+    cluster : Cluster or None
+        Ray cluster on which the trainings run; None for processes of this machine.
     """
 
     engine: str
@@ -72,6 +76,7 @@ class Options:
     storage: str | None = None
     accept_mixed: bool = False
     workers: int | None = None
+    cluster: Cluster | None = None
 
 
 class Driver:
@@ -98,7 +103,7 @@ class Driver:
         self._workers = options.workers or count_for(device_kind(), spec.threads)
         if question.tuning is not None and question.tuning.adaptive:
             self._workers = 1  # a second process would be started anew for each of the small parts
-        self._executor: Workers | None = None
+        self._executor: Workers | RayWorkers | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None
         self._kind = "cpu"
@@ -304,9 +309,33 @@ class Driver:
 
     def _open(self, engine: str) -> Mapping[str, Any]:
         """Start the training process of an engine in place of the one there is; return its environment."""
-        spec, options = self._spec, self._options
+        spec = self._spec
         if self._executor is not None:
             self._executor.stop()
+        self._executor = self._new_executor(engine)
+        ready: Ready = self._executor.start()
+        return environment.fingerprint(
+            engine=engine,
+            device=ready.device,
+            threads=spec.threads,
+            jit=ready.jit,
+            own=environment.own_functions(*spec.activations, spec.architecture, spec.dataset),
+            data=ready.data,
+            machine=ready.machine,
+        )
+
+    def _new_executor(self, engine: str) -> Workers | RayWorkers:
+        spec, options = self._spec, self._options
+        if options.cluster is not None:
+            setup = Setup(
+                engine=engine,
+                threads=spec.threads,
+                dataset=spec.dataset,
+                train_size=spec.train_size,
+                data=options.data,
+                import_from=options.import_from,
+            )
+            return RayWorkers(options.cluster, setup, spec.retries, spec.epoch_timeout, self._hear)
         child = partial(
             ChildExecutor,
             engine=engine,
@@ -320,17 +349,7 @@ class Driver:
             retries=spec.retries,
             epoch_timeout=spec.epoch_timeout,
         )
-        self._executor = Workers(child, self._workers, self._hear)
-        ready: Ready = self._executor.start()
-        return environment.fingerprint(
-            engine=engine,
-            device=ready.device,
-            threads=spec.threads,
-            jit=ready.jit,
-            own=environment.own_functions(*spec.activations, spec.architecture, spec.dataset),
-            data=ready.data,
-            machine=ready.machine,
-        )
+        return Workers(child, self._workers, self._hear)
 
     def _write_down(self, fingerprint: Mapping[str, Any]) -> None:
         """Store the spec and what it was expected to cost, and open the ledger for what follows."""

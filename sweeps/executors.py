@@ -25,6 +25,7 @@ from study.reports import Report, Split
 from study.training import Status, Training, TrainingResult
 
 if TYPE_CHECKING:
+    from study.datasets import Dataset
     from study.engine import Engine
 
 ENGINES = {"fit": ("study.fit", "FitEngine"), "population": ("study.population", "PopulationEngine")}
@@ -423,6 +424,7 @@ def loaded_engine(
     train_size: int | None,
     data: Path | None,
     report: Callable[[Report], None],
+    held: "Dataset | None" = None,
 ) -> "tuple[Engine, Ready]":
     """Load an engine and its data set in the process that will train.
 
@@ -432,6 +434,8 @@ def loaded_engine(
         Key of `ENGINES`.
     threads, dataset, train_size, data, report
         As `ChildExecutor` takes them.
+    held : Dataset or None
+        The data set, where it was loaded elsewhere.
 
     Raises
     ------
@@ -442,6 +446,8 @@ def loaded_engine(
     module = importlib.import_module(module_name)
     device = module.configure(threads)
     engine: Engine = getattr(module, class_name)(data, report)
+    if held is not None:
+        engine.hold(dataset, train_size, held)
     loaded = engine.load(dataset, train_size)
     about = {"digest": loaded.digest, "guess": loaded.guess()}
     return engine, Ready(device=device, jit=module.JIT_COMPILE, data=about, machine=environment.machine(name))

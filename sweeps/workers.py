@@ -16,6 +16,7 @@ from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Training, TrainingResult
 from sweeps.executors import ChildExecutor, Ready
+from sweeps.in_order import InOrder
 
 _PROCESS_BYTES = 2 * 2**30
 """Free memory for which there is one process more; what a pack needs is asked of the compiled program."""
@@ -80,9 +81,7 @@ class Workers:
         after the smaller size is.
         """
         self._split = False
-        place = {training.digest: i for i, training in enumerate(_trainings(groups))}
-        held: dict[int, TrainingResult] = {}
-        given = 0
+        in_order = InOrder(groups)
         units = deque(units_of(groups, len(self._children)))
         children = self._children[: max(1, len(units))]
         busy: dict[ChildExecutor, Iterator[list[TrainingResult] | None]] = {}
@@ -100,14 +99,10 @@ class Workers:
                         if results is _ENDED:
                             del busy[child]
                             break
-                        held |= {place[result.digest]: result for result in results}
+                        in_order.take(results)
                 if self._split and len(children) > 1:
                     return
-                ready: list[TrainingResult] = []
-                while given in held:
-                    ready.append(held.pop(given))
-                    given += 1
-                if ready:
+                if ready := in_order.ready():
                     yield ready
                 elif busy and not (units and len(busy) < len(children)):
                     patience = [left for child in busy if (left := child.patience) is not None]
@@ -134,11 +129,6 @@ class Workers:
 
 _ENDED: list[TrainingResult] = []
 """Stands for the end of what a child was given."""
-
-
-def _trainings(groups: Sequence[Group | Pack]) -> Iterator[Training]:
-    for group in groups:
-        yield from group.trainings
 
 
 def units_of(groups: Sequence[Group | Pack], count: int) -> list[list[Group | Pack]]:
