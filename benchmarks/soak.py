@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,10 +168,16 @@ class MlflowServer:
                 command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **variables}
             )
 
+    def keep(self) -> None:
+        """Start it again where it has ended by itself, as on a database that a killed one left locked."""
+        if self.process is not None and self.process.poll() is not None:
+            self.start()
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the server and its workers."""
         if self.process is not None:
-            os.killpg(self.process.pid, number)
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
         if number is signal.SIGKILL and self.process is not None:
             self.process.wait()
             self.process = None
@@ -261,6 +268,7 @@ def _disturb(soaked: Soaked, draws: random.Random) -> None:
         for due in [each for each in back if each[0] <= now]:
             due[1]()
             back.remove(due)
+        soaked.server.keep()
         assert soaked.driver is not None
         if (code := soaked.driver.poll()) is not None:
             if code == 0:
@@ -312,7 +320,10 @@ def _to_the_end(soaked: Soaked) -> None:
     marker = soaked.ledger.with_name("published.json")
     for _ in range(20):
         assert soaked.driver is not None
-        if soaked.driver.wait() == 0 and marker.exists():
+        while soaked.driver.poll() is None:
+            soaked.server.keep()
+            time.sleep(0.5)
+        if soaked.driver.returncode == 0 and marker.exists():
             return
         soaked.start_driver()
     raise SystemExit(f"the sweep did not come to its end; see {soaked.folder / 'driver.log'}")
