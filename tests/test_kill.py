@@ -168,3 +168,25 @@ def test_a_search_that_is_killed_in_its_trials_and_in_its_confirmations_ends_the
     run(*sweep.arguments)
     assert timeless(sweep.ledger) == whole
     assert sweep.tables() == undisturbed.tables()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_search_with_halving_that_is_killed_in_every_rung_ends_the_same(tmp_path: Path) -> None:
+    """Digits, the real engine: 9 x 1, 3 x 3 and 1 x 9 epochs of each activation, then the confirmations."""
+    text = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
+    text = text.replace("epochs = 3", "epochs = 9")
+    text += "[tuning]\ntrials = 9\nhalving = 3\nconfirm = 2\n"
+    undisturbed, sweep = (
+        Sweep(write_spec(folder, text=text), folder / "home") for folder in (tmp_path / "a", tmp_path / "b")
+    )
+    run(*undisturbed.arguments)
+    assert undisturbed.recorded == 2 * (9 + 3 + 1 + 2)
+    kept = b""
+    for number, recorded in enumerate((2 * 4, 2 * 9 + 2, 2 * 12 + 1, 2 * 13 + 1)):
+        written = kill_when(sweep, lambda at=recorded: sweep.recorded >= at, number)
+        assert written.startswith(kept)
+        kept = written
+    run(*sweep.arguments)
+    assert timeless(sweep.ledger) == timeless(undisturbed.ledger)
+    assert sweep.tables() == undisturbed.tables()
