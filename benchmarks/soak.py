@@ -39,6 +39,7 @@ import psutil
 
 from study import ledger
 from study.environment import processor
+from study.mlflow_database import make_whole
 from study.packing import Group, Pack
 from study.reports import EpochDone, Report
 from study.training import Status, Training, TrainingResult
@@ -440,6 +441,7 @@ def main() -> None:
             probe.bind(("127.0.0.1", 0))
             server = MlflowServer(server_folder, probe.getsockname()[1])
         soaked = Soaked(soaked_folder, spec, options, server, 60_000 * options.minutes / planned)
+        make_whole(f"sqlite:///{server_folder / 'server.db'}")  # MLflow's own half made one starts no more
         server.start()
         try:
             soaked.start_driver()
