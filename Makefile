@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TORCH := .venv-torch
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: setup study test lint types contracts slow long notebooks simulation servers torch docs lock
+.PHONY: setup study test lint types contracts slow long notebooks faults simulation servers torch docs lock
 
 setup: $(READY)
 
@@ -42,9 +42,10 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-# Minutes rather than seconds: kills in the quickstart, notebooks, deep networks step by step.
+# Minutes rather than seconds: kills in the quickstart, deep networks step by step. The notebooks have a target of
+# their own.
 slow: $(READY)
-	$(PYTEST) $(SIDE_BY_SIDE) -m 'slow and not long'
+	$(PYTEST) $(SIDE_BY_SIDE) -m 'slow and not long' --ignore tests/test_notebooks.py
 
 # The longest of the slow ones, not a part of the gate: every optimizer in every program, both engines and samplers.
 long: $(READY)
@@ -52,6 +53,10 @@ long: $(READY)
 
 notebooks: $(READY)
 	$(PYTEST) -m slow tests/test_notebooks.py
+
+# Kills, full disks, servers that fail: whatever carries this marker, slow or not.
+faults: $(READY)
+	$(PYTEST) $(SIDE_BY_SIDE) -m 'faults and not postgres and not long'
 
 # Half an hour: the statistics on hundreds of simulated sweeps; `make test` has a few of each.
 simulation: $(READY)

@@ -314,6 +314,7 @@ def test_each_step_of_a_deep_network_equals_the_reference_from_the_same_state(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_deep_networks_have_equal_distributions_over_seeds(
     child_of: Callable[[str], Child], training: Training

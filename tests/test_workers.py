@@ -100,7 +100,7 @@ def test_a_gpu_is_one_processs_and_a_core_each_is_the_most() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["population", "fit"])
+@pytest.mark.parametrize("engine", ["population", pytest.param("fit", marks=pytest.mark.long)])
 def test_a_sweep_with_two_writes_the_ledger_of_one(engine: str, tmp_path: Path) -> None:
     ledgers = []
     for count in (1, 2):
