@@ -19,7 +19,7 @@ from study import datasets, environment
 from study.errors import InputError, RunError
 from study.training import Configuration, Status
 from sweeps.engines import grouped
-from sweeps.executors import ENGINES, ChildExecutor
+from sweeps.executors import ENGINES, ChildExecutor, Setup
 from sweeps.home import Home
 from sweeps.spec import parse
 
@@ -116,10 +116,15 @@ def _engines(*, gpu: bool) -> Iterator[Finding]:
     for engine in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "training.log"
-            executor = ChildExecutor(
-                engine=engine, threads=spec.threads, dataset="digits", train_size=128, data=None,
-                import_from=Path(folder), log=log,
-            )  # fmt: skip
+            setup = Setup(
+                engine=engine,
+                threads=spec.threads,
+                dataset="digits",
+                train_size=128,
+                data=None,
+                import_from=Path(folder),
+            )
+            executor = ChildExecutor(setup, log=log)
             try:
                 ready = executor.start()
                 results = list(executor.train(grouped(engine, "gpu", trainings, ()))) if gpu else []

@@ -24,11 +24,10 @@ from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
 from sweeps.engines import device_kind, grouped
-from sweeps.executors import ChildExecutor, Ready
+from sweeps.executors import ChildExecutor, Ready, Setup
 from sweeps.home import Home
 from sweeps.looks import Looks
 from sweeps.monitor import Monitor
-from sweeps.ray_tasks import Setup
 from sweeps.ray_workers import Cluster, RayWorkers
 from sweeps.spec import SweepSpec
 from sweeps.trials import Trials, block_value, open_storage
@@ -326,24 +325,19 @@ class Driver:
 
     def _new_executor(self, engine: str) -> Workers | RayWorkers:
         spec, options = self._spec, self._options
-        if options.cluster is not None:
-            setup = Setup(
-                engine=engine,
-                threads=spec.threads,
-                dataset=spec.dataset,
-                train_size=spec.train_size,
-                data=options.data,
-                import_from=options.import_from,
-            )
-            return RayWorkers(options.cluster, setup, spec.retries, spec.epoch_timeout, self._hear)
-        child = partial(
-            ChildExecutor,
+        setup = Setup(
             engine=engine,
             threads=spec.threads,
             dataset=spec.dataset,
             train_size=spec.train_size,
             data=options.data,
             import_from=options.import_from,
+        )
+        if options.cluster is not None:
+            return RayWorkers(options.cluster, setup, spec.retries, spec.epoch_timeout, self._hear)
+        child = partial(
+            ChildExecutor,
+            setup,
             log=self._home.sweep(spec.name) / "training.log",
             compiled=self._home.compiled / digest_of(environment.processor()),
             retries=spec.retries,

@@ -35,6 +35,34 @@ _COMPILED_BYTES = 2**30
 """Compiled programs beyond this are dropped, those that were used longest ago first."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
+    """What the processes of a sweep train with.
+
+    Parameters
+    ----------
+    engine : str
+        Key of `ENGINES`.
+    threads : int
+        Intra-op threads.
+    dataset : str
+        What to load and check before anything is trained.
+    train_size : int or None
+        As in the spec.
+    data : Path or None
+        Folder with data sets.
+    import_from : Path
+        Folder put first on the import path: where a user's own modules lie.
+    """
+
+    engine: str
+    threads: int
+    dataset: str
+    train_size: int | None
+    data: Path | None
+    import_from: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """What a child says when it has loaded its engine.
@@ -80,16 +108,8 @@ class ChildExecutor:
 
     Parameters
     ----------
-    engine : str
-        Key of `ENGINES`.
-    threads : int
-        Intra-op threads of the child.
-    dataset, train_size : str, int or None
-        What to load and check before anything is trained.
-    data : Path or None
-        Folder with data sets.
-    import_from : Path
-        Folder put first on the child's import path: where a user's own modules lie.
+    setup : Setup
+        What it trains with.
     log : Path
         File that takes what the child's libraries print.
     report : callable
@@ -105,13 +125,8 @@ class ChildExecutor:
 
     def __init__(
         self,
+        setup: Setup,
         *,
-        engine: str,
-        threads: int,
-        dataset: str,
-        train_size: int | None,
-        data: Path | None,
-        import_from: Path,
         log: Path,
         report: Callable[[Report], None] = lambda _: None,
         compiled: Path | None = None,
@@ -124,8 +139,8 @@ class ChildExecutor:
         self._heard = time.monotonic()
         self._hung = False
         self._compiled = compiled
-        self._arguments = (engine, threads, dataset, train_size, data, import_from, log)
-        self._threads = threads
+        self._setup = setup
+        self._log = log
         self._process: Any = None
         self._connection: Connection | None = None
         self._ready = False
@@ -163,8 +178,9 @@ class ChildExecutor:
         """Start the child and wait for nothing; `steps` waits for what `start` does."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        with _environment(self._threads, self._compiled):
-            self._process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True)
+        with _environment(self._setup.threads, self._compiled):
+            arguments = (theirs, self._setup, self._log)
+            self._process = context.Process(target=_serve, args=arguments, daemon=True)
             self._process.start()
         theirs.close()
         self._connection = ours
@@ -176,8 +192,7 @@ class ChildExecutor:
         if isinstance(answer, Ready):
             return answer
         raise RunError(
-            f"the training process died while it started ({self._ending()}); "
-            f"{self._arguments[-1]} has its last words."
+            f"the training process died while it started ({self._ending()}); {self._log} has its last words."
         )
 
     def check(self, trainings: Sequence[Training]) -> None:
@@ -385,23 +400,14 @@ def _environment(threads: int, compiled: Path | None) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(
-    connection: Connection,
-    engine_name: str,
-    threads: int,
-    dataset: str,
-    train_size: int | None,
-    data: Path | None,
-    import_from: Path,
-    log: Path,
-) -> None:
+def _serve(connection: Connection, setup: Setup, log: Path) -> None:
     """Be the child: load the engine, then answer until the driver is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     _write_to(log)
-    sys.path.insert(0, str(import_from))
+    sys.path.insert(0, str(setup.import_from))
     try:
-        engine, ready = loaded_engine(engine_name, threads, dataset, train_size, data, connection.send)
+        engine, ready = loaded_engine(setup, connection.send)
         connection.send(ready)
         while True:
             task, work = connection.recv()
@@ -418,22 +424,16 @@ def _serve(
 
 
 def loaded_engine(
-    name: str,
-    threads: int,
-    dataset: str,
-    train_size: int | None,
-    data: Path | None,
-    report: Callable[[Report], None],
-    held: "Dataset | None" = None,
+    setup: Setup, report: Callable[[Report], None], held: "Dataset | None" = None
 ) -> "tuple[Engine, Ready]":
     """Load an engine and its data set in the process that will train.
 
     Parameters
     ----------
-    name : str
-        Key of `ENGINES`.
-    threads, dataset, train_size, data, report
-        As `ChildExecutor` takes them.
+    setup : Setup
+        Which ones.
+    report : callable
+        Is told what the engine reports.
     held : Dataset or None
         The data set, where it was loaded elsewhere.
 
@@ -442,15 +442,16 @@ def loaded_engine(
     InputError
         If the data set is not usable.
     """
-    module_name, class_name = ENGINES[name]
+    module_name, class_name = ENGINES[setup.engine]
     module = importlib.import_module(module_name)
-    device = module.configure(threads)
-    engine: Engine = getattr(module, class_name)(data, report)
+    device = module.configure(setup.threads)
+    engine: Engine = getattr(module, class_name)(setup.data, report)
     if held is not None:
-        engine.hold(dataset, train_size, held)
-    loaded = engine.load(dataset, train_size)
+        engine.hold(setup.dataset, setup.train_size, held)
+    loaded = engine.load(setup.dataset, setup.train_size)
     about = {"digest": loaded.digest, "guess": loaded.guess()}
-    return engine, Ready(device=device, jit=module.JIT_COMPILE, data=about, machine=environment.machine(name))
+    machine = environment.machine(setup.engine)
+    return engine, Ready(device=device, jit=module.JIT_COMPILE, data=about, machine=machine)
 
 
 def _die_with_parent() -> None:

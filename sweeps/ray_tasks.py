@@ -6,46 +6,17 @@ Imported by Ray's processes; nothing here knows the sweep.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import InputError
 from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Training, TrainingResult
-from sweeps.executors import Ready, loaded_engine
+from sweeps.executors import Ready, Setup, loaded_engine
 
 if TYPE_CHECKING:
     from study.datasets import Dataset
     from study.engine import Engine
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setup:
-    """What every task of a sweep is done with.
-
-    Parameters
-    ----------
-    engine : str
-        Key of `sweeps.executors.ENGINES`.
-    threads : int
-        Intra-op threads.
-    dataset : str
-        Name of the data set.
-    train_size : int or None
-        As in the spec.
-    data : Path or None
-        Folder with data sets on the node that loads, which is any of them.
-    import_from : Path
-        Folder put first on the import path where a node has it.
-    """
-
-    engine: str
-    threads: int
-    dataset: str
-    train_size: int | None
-    data: Path | None
-    import_from: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +111,5 @@ def _engine(setup: Setup, held: "Dataset | None") -> "tuple[Engine, Ready]":
     if setup not in _kept:
         if setup.import_from.is_dir():
             sys.path.insert(0, str(setup.import_from))
-        _kept[setup] = loaded_engine(
-            setup.engine, setup.threads, setup.dataset, setup.train_size, setup.data, _words.hear, held
-        )
+        _kept[setup] = loaded_engine(setup, _words.hear, held)
     return _kept[setup]

@@ -19,9 +19,9 @@ from study.packing import Group, Pack
 from study.reports import Report
 from study.training import Status, Training, TrainingResult, digest_of
 from sweeps import ray_tasks
-from sweeps.executors import Ready
+from sweeps.executors import Ready, Setup
 from sweeps.in_order import InOrder
-from sweeps.ray_tasks import Refused, Setup, Trained
+from sweeps.ray_tasks import Refused, Trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from study.packing import Group, Pack
 from study.reports import Report
 from study.training import Training, TrainingResult
 from sweeps.engines import grouped
-from sweeps.executors import ChildExecutor
+from sweeps.executors import ChildExecutor, Setup
 
 OWN = """
 import keras
@@ -61,10 +61,15 @@ class Child:
         (folder / "own_parts.py").write_text(OWN)
         self.engine = engine
         self.reports: list[Report] = []
+        setup = Setup(
+            engine=engine, threads=1, dataset="digits", train_size=None, data=None, import_from=folder
+        )
         self.executor = ChildExecutor(
-            engine=engine, threads=1, dataset="digits", train_size=None, data=None, import_from=folder,
-            log=folder / f"{engine}.log", report=self.reports.append, compiled=folder / "compiled",
-        )  # fmt: skip
+            setup,
+            log=folder / f"{engine}.log",
+            report=self.reports.append,
+            compiled=folder / "compiled",
+        )
         self.executor.start()
 
     def train(self, *trainings: Training) -> list[TrainingResult]:

@@ -14,7 +14,7 @@ import pytest
 from study.errors import InputError, RunError
 from study.packing import groups, packs
 from study.training import Status, Training, TrainingResult
-from sweeps.executors import ChildExecutor
+from sweeps.executors import ChildExecutor, Setup
 
 MINE = """
 import os, signal, time
@@ -44,10 +44,10 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
     def make(
         engine: str = "fit", dataset: str = "digits", data: Path | None = None, **options: float
     ) -> ChildExecutor:
-        executor = ChildExecutor(
-            engine=engine, threads=1, dataset=dataset, train_size=256, data=data,
-            import_from=tmp_path, log=tmp_path / "training.log", **options,
-        )  # fmt: skip
+        setup = Setup(
+            engine=engine, threads=1, dataset=dataset, train_size=256, data=data, import_from=tmp_path
+        )
+        executor = ChildExecutor(setup, log=tmp_path / "training.log", **options)
         made.append(executor)
         return executor
 

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from sweep_runs import timeless as timeless_ledger
 from study.errors import InputError
 from study.packing import groups, packs
 from study.training import Status, Training
-from sweeps.executors import ChildExecutor
-from sweeps.ray_tasks import Setup
+from sweeps.executors import ChildExecutor, Setup
 from sweeps.ray_workers import Cluster, RayWorkers
 
 pytestmark = [
@@ -61,16 +59,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def setup_of(engine: str, folder: Path) -> Setup:
+    return Setup(engine=engine, threads=1, dataset="digits", train_size=128, data=None, import_from=folder)
+
+
 @pytest.fixture
 def opened(nodes: Any, folder: Path) -> Iterator[Any]:
     """Return a function that opens workers on the cluster; they are stopped at the end."""
     made: list[RayWorkers] = []
 
     def open_(engine: str, retries: int = 1, epoch_timeout: float = float("inf")) -> RayWorkers:
-        setup = Setup(
-            engine=engine, threads=1, dataset="digits", train_size=128, data=None, import_from=folder
-        )
-        made.append(RayWorkers(Cluster(address=nodes.address), setup, retries, epoch_timeout))
+        cluster = Cluster(address=nodes.address)
+        made.append(RayWorkers(cluster, setup_of(engine, folder), retries, epoch_timeout))
         made[-1].start()
         return made[-1]
 
@@ -96,10 +96,7 @@ def test_tasks_give_the_results_of_one_process_in_its_order_and_survive_a_proces
     opened: Any, nodes: Any, programs: list[Training], folder: Path
 ) -> None:
     work = packs([replace(each, epochs=60) for each in programs], 4)
-    alone = partial(
-        ChildExecutor, engine="population", threads=1, dataset="digits", train_size=128, data=None,
-        import_from=folder, log=folder / "log",
-    )()  # fmt: skip
+    alone = ChildExecutor(setup_of("population", folder), log=folder / "log")
     alone.start()
     expected = [timeless(result) for result in alone.train(work)]
     alone.stop()
@@ -159,9 +156,6 @@ def test_a_sweep_whose_driver_is_killed_goes_on_and_ends_as_one_without_a_cluste
 
 
 def test_where_there_is_no_cluster_that_is_said(folder: Path) -> None:
-    setup = Setup(
-        engine="population", threads=1, dataset="digits", train_size=128, data=None, import_from=folder
-    )
-    workers = RayWorkers(Cluster(address="127.0.0.1:1"), setup, 1, 10.0)
+    workers = RayWorkers(Cluster(address="127.0.0.1:1"), setup_of("population", folder), 1, 10.0)
     with pytest.raises(InputError, match=r"there is none at '127\.0\.0\.1:1'"):
         workers.start()

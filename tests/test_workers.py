@@ -14,7 +14,7 @@ from sweep_runs import timeless as timeless_ledger
 
 from study.packing import Group, Pack, groups, packs
 from study.training import Training
-from sweeps.executors import ChildExecutor
+from sweeps.executors import ChildExecutor, Setup
 from sweeps.workers import Workers, count_for, units_of
 
 TWO = ("mish", "relu")
@@ -34,10 +34,10 @@ def programs(training: Training) -> list[Training]:
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Workers]:
-    child = partial(
-        ChildExecutor, engine="population", threads=1, dataset="digits", train_size=128, data=None,
-        import_from=tmp_path, log=tmp_path / "log", compiled=tmp_path / "compiled",
-    )  # fmt: skip
+    setup = Setup(
+        engine="population", threads=1, dataset="digits", train_size=128, data=None, import_from=tmp_path
+    )
+    child = partial(ChildExecutor, setup, log=tmp_path / "log", compiled=tmp_path / "compiled")
     workers = Workers(child, 2)
     workers.start()
     yield workers
