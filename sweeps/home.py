@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from study.errors import InputError
 
@@ -105,16 +106,16 @@ class Home:
 
     def is_running(self, name: str) -> bool:
         """Return whether a driver holds the home for the sweep `name`; nothing is written."""
+        who = self._driver()
         try:
-            who = json.loads(self._holder.read_text(encoding="utf-8"))
             lock = self._lock.open("rb")
-        except (OSError, ValueError):
+        except OSError:
             return False
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return who["sweep"] == name
+                return who.get("sweep") == name
         return False
 
     @property
@@ -125,6 +126,14 @@ class Home:
     def _holder(self) -> Path:
         """Who holds the lock; a killed driver leaves it behind, so it means nothing without the lock."""
         return self.root / ".lock-holder.json"
+
+    def _driver(self) -> dict[str, Any]:
+        """Return what the driver that holds the lock wrote of itself; nothing where that cannot be read."""
+        try:
+            who = json.loads(self._holder.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return who if isinstance(who, dict) else {}
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written.
@@ -160,11 +169,10 @@ class Home:
         try:
             lock.acquire(timeout=_LOOKED_AT_SECONDS)
         except Timeout:
-            try:
-                who = json.loads(self._holder.read_text(encoding="utf-8"))
+            who = self._driver()
+            told = "another process is starting a sweep there"
+            if {"pid", "host", "sweep", "since"} <= who.keys():
                 told = f"process {who['pid']} on {who['host']} runs {who['sweep']} there since {who['since']}"
-            except (OSError, ValueError, KeyError):
-                told = "another process is starting a sweep there"
             raise InputError(
                 f"one driver at a time may write to the home {self.root}, and {told}; "
                 "wait for it, stop it, or use another --home."

@@ -79,6 +79,20 @@ def test_looking_does_not_keep_a_driver_out(tmp_path: Path) -> None:
             release.join()
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize("left", ["[]", "3", "null", '{"pid": 1}', "[" * 100_000], ids=range(5))
+def test_a_holder_of_another_form_is_a_process_without_a_name(
+    holder: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr("sweeps.home._LOOKED_AT_SECONDS", 0.01)
+    home = Home(tmp_path)
+    (tmp_path / ".lock-holder.json").write_text(left)
+    assert not home.is_running("first")
+    with pytest.raises(InputError, match="another process is starting a sweep there"), home.locked("second"):
+        pass
+    holder.kill()
+
+
 def test_a_new_or_unreadable_home_runs_nothing(tmp_path: Path) -> None:
     assert not Home(tmp_path / "nowhere").is_running("first")
     (tmp_path / ".lock-holder.json").write_text("{")
