@@ -338,7 +338,12 @@ class _Reading:
 
 
 def _add(found: list[Mapping[str, Any]], fingerprint: Any) -> None:
-    if _as(dict, fingerprint) not in found:
+    """Add an environment, which has at least what is read of it by name."""
+    for key in ("engine", "device"):
+        _as(str, _as(dict, fingerprint)[key])
+    for kind in ("accuracy", "loss"):
+        _as(float, fingerprint["data"]["guess"][kind])
+    if fingerprint not in found:
         found.append(fingerprint)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from made_entries import entries_of, question_of, spec_with
+from simulated_record import FINGERPRINT
 from sweep_runs import Sweep, run, timeless, write_spec
 
 from study import ledger
@@ -34,7 +35,7 @@ def test_what_was_recorded_before_the_disk_was_full_is_there(
     tmp_path: Path, largest_file: Callable[[int], None]
 ) -> None:
     path, spec = tmp_path / "ledger.jsonl", spec_with({"configurations": 8})
-    ledger.create(path, {"threads": 1}, "2026-01-01T00:00:00+00:00", question_of(spec))
+    ledger.create(path, FINGERPRINT, "2026-01-01T00:00:00+00:00", question_of(spec))
     entries = entries_of(spec)
     waiting = iter(entries)
     with Ledger(path) as book:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from simulated_record import FINGERPRINT
 from simulated_runs import Truth, simulate
 
 from analysis.criteria import criteria_table
@@ -156,7 +157,7 @@ def test_an_empty_ledger_has_the_same_columns_and_types(record: Record) -> None:
 
 def test_the_frame_comes_back_from_the_disk(record: Record, tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.jsonl") as book:
-        book.header({"python": "3"}, "now")
+        book.header(FINGERPRINT, "now")
         book.question(QUESTION)
         for one in record.entries:
             book.append(one)

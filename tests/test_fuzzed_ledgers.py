@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated_record import FINGERPRINT
 from test_ledger import entry, written
 
 from study import ledger
@@ -39,7 +40,7 @@ def lines(tmp_path: Path, training: Training) -> list[bytes]:
     path = written(tmp_path / "whole" / "ledger.jsonl", entries)
     with Ledger(path) as book:
         book.split(Split(shape="a", blocks=3))
-        book.reference({"threads": 2})
+        book.reference({**FINGERPRINT, "threads": 2})
         book.check(entries[0].result)
         book.stop(1)
     return path.read_bytes().splitlines(keepends=True)
@@ -177,6 +178,32 @@ def test_a_whole_line_of_another_form_is_named(tmp_path: Path, lines: list[bytes
     with pytest.raises(InputError) as caught:
         ledger.read(path)
     assert str(caught.value).startswith(f"{path}, line 4 {NOT_OURS}, or restore the file from a copy")
+
+
+@pytest.mark.parametrize("kind", ["header", "reference"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fingerprint: fingerprint.pop("engine"),
+        lambda fingerprint: fingerprint.pop("device"),
+        lambda fingerprint: fingerprint.pop("data"),
+        lambda fingerprint: fingerprint.update(data=[]),
+        lambda fingerprint: fingerprint["data"].pop("guess"),
+        lambda fingerprint: fingerprint["data"]["guess"].update(loss=None),
+    ],
+    ids=range(6),
+)
+def test_an_environment_of_another_form_is_named(
+    tmp_path: Path, lines: list[bytes], kind: str, change: Callable[[dict[str, Any]], None]
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    (place,) = [each for each, line in enumerate(lines) if f'"kind":"{kind}"'.encode() in line]
+    value = json.loads(lines[place][9:])
+    change(value["fingerprint"])
+    lines[place] = ledger.encode(value)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match=rf"line {place + 1} {NOT_OURS}, .* held the environment of the re"):
+        ledger.read(path)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated_record import FINGERPRINT
 
 from study import ledger
 from study.environment import compatible, differences
@@ -56,7 +57,7 @@ def entry(training: Training, number: int, status: Status = Status.OK) -> Entry:
 
 def written(path: Path, entries: list[Entry]) -> Path:
     with Ledger(path) as book:
-        book.header({"threads": 1}, "2026-01-01T00:00:00+00:00")
+        book.header(FINGERPRINT, "2026-01-01T00:00:00+00:00")
         book.question(QUESTION)
         for each in entries:
             book.append(each)
@@ -67,7 +68,7 @@ def test_what_was_written_is_read_back(tmp_path: Path, training: Training) -> No
     entries = [entry(training, 0), entry(training, 1), entry(training, 2, Status.DIVERGED)]
     record = ledger.read(written(tmp_path / "a" / "ledger.jsonl", entries))
     assert record.question == QUESTION
-    assert record.fingerprints == ({"threads": 1},)
+    assert record.fingerprints == (FINGERPRINT,)
     assert not record.mixed
     assert record.entries[:2] == tuple(entries[:2])
     last = record.entries[2].result
@@ -91,23 +92,23 @@ def test_a_new_ledger_appears_whole(tmp_path: Path) -> None:
     path = tmp_path / "a" / "ledger.jsonl"
     path.parent.mkdir()
     path.with_name("ledger.jsonl.partial").write_bytes(encode({"kind": "header"})[:-5])
-    ledger.create(path, {"threads": 1}, "2026-01-01T00:00:00+00:00", QUESTION)
+    ledger.create(path, FINGERPRINT, "2026-01-01T00:00:00+00:00", QUESTION)
     record = ledger.read(path)
     assert record.question == QUESTION
-    assert record.fingerprints == ({"threads": 1},)
+    assert record.fingerprints == (FINGERPRINT,)
     assert not path.with_name("ledger.jsonl.partial").exists()
 
 
-ALONE = {"threads": 1, "own": {"mine:bent": "a1"}}
+ALONE = {**FINGERPRINT, "own": {"mine:bent": "a1"}}
 
 
 @pytest.mark.parametrize(
     ("later", "mixed"),
     [
-        ({"threads": 1, "own": {"mine:bent": "a1", "mine:wavy": "b1"}}, False),
-        ({"threads": 1, "own": {}}, False),
-        ({"threads": 1, "own": {"mine:bent": "a2"}}, True),
-        ({"threads": 2, "own": {"mine:bent": "a1"}}, True),
+        ({**FINGERPRINT, "own": {"mine:bent": "a1", "mine:wavy": "b1"}}, False),
+        ({**FINGERPRINT, "own": {}}, False),
+        ({**FINGERPRINT, "own": {"mine:bent": "a2"}}, True),
+        ({**FINGERPRINT, "threads": 2, "own": {"mine:bent": "a1"}}, True),
     ],
 )
 def test_only_a_function_that_joins_leaves_the_environment_one(
@@ -122,7 +123,7 @@ def test_only_a_function_that_joins_leaves_the_environment_one(
 
 
 def test_a_difference_names_what_was_edited() -> None:
-    assert differences(ALONE, {"threads": 2, "own": {"mine:bent": "a2"}}) == [
+    assert differences(ALONE, {**ALONE, "threads": 2, "own": {"mine:bent": "a2"}}) == [
         "source of mine:bent: a1 -> a2",
         "threads: 1 -> 2",
     ]
@@ -131,7 +132,7 @@ def test_a_difference_names_what_was_edited() -> None:
 def test_appending_later_goes_on(tmp_path: Path, training: Training) -> None:
     path = written(tmp_path / "ledger.jsonl", [entry(training, 0)])
     with Ledger(path) as book:
-        book.header({"threads": 2}, "2026-01-02T00:00:00+00:00")
+        book.header({**FINGERPRINT, "threads": 2}, "2026-01-02T00:00:00+00:00")
         book.append(entry(training, 1))
     record = ledger.read(path)
     assert [e.configuration.index for e in record.entries] == [0, 1]
@@ -200,7 +201,7 @@ def whole_ledger(path: Path, training: Training) -> Path:
     entries = [entry(training, 0), entry(training, 1)]
     with Ledger(written(path, entries)) as book:
         book.split(Split(shape="abc", blocks=4))
-        book.reference({"engine": "fit"})
+        book.reference(FINGERPRINT)
         book.check(entries[0].result)
         book.stop(2)
         book.question(QUESTION)
@@ -259,7 +260,7 @@ def test_a_line_whose_kind_is_gone_is_told_by_its_place_or_not_deleted(
 def test_two_lines_that_became_one_are_the_worse_of_them(tmp_path: Path, training: Training) -> None:
     path = written(tmp_path / "ledger.jsonl", [entry(training, 0)])
     with Ledger(path) as book:
-        book.header({"threads": 2}, "2026-01-02T00:00:00+00:00")
+        book.header({**FINGERPRINT, "threads": 2}, "2026-01-02T00:00:00+00:00")
         book.append(entry(training, 1))
     hurt(path, 4, -1)
     with pytest.raises(InputError, match=r"line 4 is damaged .* held the environment of the results"):
@@ -365,12 +366,12 @@ def test_sizes_and_checks_are_kept_apart_from_results(tmp_path: Path, training: 
         book.split(Split(shape="abc", blocks=4))
         book.split(Split(shape="abc", blocks=2))
         for _ in range(2):
-            book.reference({"engine": "fit"})
+            book.reference(FINGERPRINT)
             book.check(repeated)
     record = ledger.read(path)
     assert record.entries == (first,)
     assert record.sizes == {"abc": 2}
     assert record.checks == {first.result.digest: repeated}
-    assert record.references == ({"engine": "fit"},)
+    assert record.references == (FINGERPRINT,)
     assert not record.mixed
     assert (tmp_path / "curves.jsonl").read_bytes() == before

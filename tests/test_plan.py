@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from simulated_record import FINGERPRINT
 from small_specs import GONE, PAIRED, TUNED, edited
 from sweep_runs import run
 
@@ -35,7 +36,7 @@ def record(home: Path, spec: SweepSpec, entries: list[Entry]) -> None:
     """Write results into the ledger of a home, as a sweep of the engine `fit` does."""
     path = Home(home).ledger(spec.name)
     question = spec.question_for_analysis(spec.configurations, len(entries))
-    ledger.create(path, {"engine": "fit"}, "2026-01-01T00:00:00+00:00", question)
+    ledger.create(path, FINGERPRINT, "2026-01-01T00:00:00+00:00", question)
     with Ledger(path) as book:
         for entry in entries:
             book.append(entry)
@@ -135,7 +136,7 @@ def test_plan_refuses_what_sweep_refuses(tmp_path: Path) -> None:
     older, newer = parse(PAIRED, "s.toml"), edited({"delta": 2.0})
     items, home = design.trainings(older), tmp_path / "home"
     path = Home(home).ledger("small")
-    ledger.create(path, {"engine": "fit"}, "2026-01-01T00:00:00+00:00", planned_question(older, items))
+    ledger.create(path, FINGERPRINT, "2026-01-01T00:00:00+00:00", planned_question(older, items))
     with Ledger(path) as book:
         book.append(trained(items[0]))
     spec = tmp_path / "spec.toml"

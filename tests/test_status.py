@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from rich.console import Console
+from simulated_record import FINGERPRINT
 from small_specs import edited
 from sweep_runs import run
 
@@ -32,7 +33,7 @@ def record(
     items = design.trainings(spec)
     assert len(items) == 18
     path = home.ledger(name)
-    fingerprint = {"engine": engine, "data": {"guess": {"accuracy": 10.0, "loss": 2.3}}}
+    fingerprint = {**FINGERPRINT, "engine": engine}
     ledger.create(path, fingerprint, "2026-01-01T00:00:00+00:00", spec.question_for_analysis(6, 18))
     repeated = cross_check.chosen([item.training for item, _ in zip(items, statuses, strict=False)])
     with Ledger(path) as book:
