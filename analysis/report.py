@@ -11,7 +11,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis import cost_tables, report_facts
+from analysis import claim_tables, cost_tables, report_facts
+from analysis.claims import Judgement
 from analysis.cost import cost_of
 from analysis.criteria import CriteriaTable
 from analysis.exports import Rows, sections, sentences, status_line, summary_rows, title
@@ -30,6 +31,7 @@ def report_html(
     *,
     predicted: Mapping[str, Any] | None = None,
     drawings: Mapping[str, str] | None = None,
+    judgement: Judgement | None = None,
 ) -> str:
     """Return the report as one HTML document without scripts, and with nothing to load.
 
@@ -45,6 +47,8 @@ def report_html(
         What the sweep was expected to cost, see `analysis.report_facts.costs`.
     drawings : dict of str to str or None
         Figures as SVG by name, where the caller has drawn them: see `analysis.figures.all_figures`.
+    judgement : Judgement or None
+        Published claims beside what the sweep says of them.
 
     Notes
     -----
@@ -88,6 +92,10 @@ def report_html(
         cost_by_activation=cost_tables.activation_rows(cost),
         cost_by_rival=cost_tables.rival_rows(cost),
         cost_notes=cost_tables.notes(cost),
+        claims=claim_tables.claim_rows(judgement.covered, table) if judgement else [],
+        claims_title=judgement.claims.title if judgement else "",
+        claims_count=claim_tables.count_line(judgement) if judgement else "",
+        claims_notes=claim_tables.notes(),
         basis=predicted["basis"] if predicted else "",
         environments=report_facts.environments(record),
         version=version("mishstudy"),

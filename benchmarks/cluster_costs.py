@@ -7,6 +7,7 @@ Markdown.
 """
 
 import argparse
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +44,8 @@ def told(dataset: Any, given: Sequence[Pack], mailbox: Any, task: int, epochs: i
     for epoch in range(epochs):
         mailbox.put.remote(task, EpochDone(trainings=len(given[0].trainings), epoch=epoch + 1, epochs=epochs))
     curve = {name: (1.0,) * epochs for name in ("train_loss", "train_accuracy", "validation_loss")}
-    metrics = dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"), 90.0)
+    cuts: tuple[str, ...] = ("train_accuracy", "validation_accuracy", "test_accuracy", "test_loss")
+    metrics = dict.fromkeys(cuts, 90.0)
     return [
         TrainingResult(
             digest=each.digest, status=Status.OK, metrics=metrics, curve=curve, checkpoint_epoch=epochs
@@ -66,13 +68,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    mailbox = ray.remote(Mailbox).options(num_cpus=0).remote()
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    actor: Any = ray.remote(Mailbox)
+    mailbox = actor.options(num_cpus=0).remote()
     dataset = ray.put(datasets.load("digits", None))
     members = MEMBERS["cpu"]
     trainings = [replace(BASE, replicate=number) for number in range(members)]
     work = packs(trainings, members)
-    full, empty = ray.remote(told), ray.remote(nothing)
+    full: Any = ray.remote(told)
+    empty: Any = ray.remote(nothing)
     sides: dict[str, Callable[[int], Any]] = {
         "nothing": lambda _: empty.remote(),
         f"a pack of {members}": lambda task: full.remote(dataset, work, mailbox, task, arguments.epochs),

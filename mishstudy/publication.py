@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mishstudy.output import say
@@ -10,10 +11,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from analysis.claims import Judgement
     from analysis.criteria import CriteriaTable
     from study.dashboard import Results
     from study.ledger import Record
     from sweeps.home import Home
+
+
+PUBLISHED = Path(__file__).parent.parent / "sweeps" / "claims" / "mish-2019.toml"
+"""What was published of Mish, as it is held against every sweep about it."""
 
 
 def criteria(record: "Record", *, strict: bool = False) -> "CriteriaTable":
@@ -39,7 +45,8 @@ def report_page(home: "Home", record: "Record", *, strict: bool) -> str:
     from analysis.report import report_html
 
     made, runs, curves = criteria(record, strict=strict), runs_frame(record), curves_frame(record)
-    return report_html(made, runs, curves, record, predicted=_predicted(home, record))
+    judgement = _judgement(record, made)
+    return report_html(made, runs, curves, record, predicted=_predicted(home, record), judgement=judgement)
 
 
 def drawn(record: "Record", made: "CriteriaTable") -> "dict[str, Figure]":
@@ -56,7 +63,7 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
     """Return what makes the results for MLflow's parent run, and the report in the home."""
 
     def results(record: "Record") -> "Results":
-        from analysis import exports
+        from analysis import claim_tables, exports
         from analysis.cost import cost_of
         from analysis.cost_tables import to_markdown
         from analysis.figures import all_figures, to_png, to_svg
@@ -68,7 +75,16 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
         made, runs, curves = criteria(record), runs_frame(record), curves_frame(record)
         figures = all_figures(best_rows(runs, record.question), curves, made, record.question)
         drawings = {title: to_svg(figure) for title, figure in figures.items()}
-        page = report_html(made, runs, curves, record, predicted=_predicted(home, record), drawings=drawings)
+        judgement = _judgement(record, made)
+        page = report_html(
+            made,
+            runs,
+            curves,
+            record,
+            predicted=_predicted(home, record),
+            drawings=drawings,
+            judgement=judgement,
+        )
         (home.sweep(record.question.name) / "report.html").write_text(page, encoding="utf-8")
         artifacts: dict[str, str | bytes | pd.DataFrame] = {
             "table/criteria.md": exports.to_markdown(made),
@@ -79,6 +95,8 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
             "cost.md": to_markdown(cost_of(runs, curves, record)),
             "report.html": page,
         }
+        if judgement is not None:
+            artifacts["claims.md"] = claim_tables.to_markdown(judgement, made)
         artifacts |= {f"figures/{title}.svg": drawing for title, drawing in drawings.items()}
         artifacts |= {f"figures/{title}.png": to_png(figure) for title, figure in figures.items()}
         return Results(
@@ -86,6 +104,14 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
         )
 
     return results
+
+
+def _judgement(record: "Record", made: "CriteriaTable") -> "Judgement | None":
+    """Return published claims beside what a sweep says of them; None where it asks about another focus."""
+    from analysis.claims import judge, read_claims
+
+    published = read_claims(PUBLISHED)
+    return judge(published, made, record.question) if made.focus == published.focus else None
 
 
 def _predicted(home: "Home", record: "Record") -> dict[str, Any] | None:

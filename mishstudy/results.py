@@ -1,4 +1,4 @@
-"""The commands that show what came out: `table`, `report`, `figures`, `cost`."""
+"""The commands that show what came out: `table`, `report`, `figures`, `cost`, `claims`."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ import typer
 
 from mishstudy.options import DEFAULT_HOME, HomeOption, NameArgument, StrictOption, file_to_write, home_of
 from mishstudy.output import say, show_table, write
-from mishstudy.publication import criteria, drawn, report_page
+from mishstudy.publication import PUBLISHED, criteria, drawn, report_page
 
 if TYPE_CHECKING:
     from analysis.criteria import CriteriaTable
@@ -189,6 +189,39 @@ def cost(
         raise InputError(f"--format takes {', '.join(FORMATS)}, and {format!r} was given; use one of them.")
     record = ledger.read(home_of(home).existing(name))
     text = FORMATS[format](cost_of(runs_frame(record), curves_frame(record), record))
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write(out, text)
+
+
+def claims(
+    name: NameArgument,
+    home: HomeOption = DEFAULT_HOME,
+    claims: Annotated[
+        Path | None, typer.Option(help="A TOML file of claims; default: what was published of Mish in 2019.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="md, csv or json.")] = "md",
+    out: Annotated[
+        Path | None, typer.Option(callback=file_to_write, help="File to write; default: the terminal.")
+    ] = None,
+    strict: StrictOption = False,
+) -> None:
+    """Hold published claims against a sweep: supported, contradicted, undecided, or not covered.
+
+    Example: `mishstudy claims quickstart`
+    """
+    from analysis.claim_tables import FORMATS
+    from analysis.claims import judge, read_claims
+    from study import ledger
+    from study.errors import InputError
+
+    if format not in FORMATS:
+        raise InputError(f"--format takes {', '.join(FORMATS)}, and {format!r} was given; use one of them.")
+    published = read_claims(claims or PUBLISHED)
+    record = ledger.read(home_of(home).existing(name), curves=False)
+    made = criteria(record, strict=strict)
+    text = FORMATS[format](judge(published, made, record.question), made)
     if out is None:
         sys.stdout.write(text)
     else:

@@ -4,6 +4,7 @@ A task is a pure function, so Ray may run it on any node, and again where one wa
 writes, and gives results out in the order of the design.
 """
 
+import logging
 import os
 import time
 from collections import deque
@@ -330,7 +331,7 @@ def _join(ray: Any, cluster: Cluster) -> None:
             address=cluster.address or "local",
             include_dashboard=False if cluster.address is None else None,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
