@@ -44,8 +44,9 @@ def told(dataset: Any, given: Sequence[Pack], mailbox: Any, task: int, epochs: i
     for epoch in range(epochs):
         mailbox.put.remote(task, EpochDone(trainings=len(given[0].trainings), epoch=epoch + 1, epochs=epochs))
     curve = {name: (1.0,) * epochs for name in ("train_loss", "train_accuracy", "validation_loss")}
-    cuts: tuple[str, ...] = ("train_accuracy", "validation_accuracy", "test_accuracy", "test_loss")
-    metrics = dict.fromkeys(cuts, 90.0)
+    metrics: dict[str, float] = dict.fromkeys(
+        ("train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"), 90.0
+    )
     return [
         TrainingResult(
             digest=each.digest, status=Status.OK, metrics=metrics, curve=curve, checkpoint_epoch=epochs
