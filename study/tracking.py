@@ -7,7 +7,6 @@ whose content has changed, is replaced. So the driver sends all it knows at ever
 """
 
 import contextlib
-import importlib
 import logging
 import queue
 import threading
@@ -21,6 +20,7 @@ from typing import Any
 from study.dashboard import Results, child_run, run_key
 from study.errors import RunError
 from study.ledger import Entry
+from study.mlflow_access import denial, import_for_requests
 from study.mlflow_sweep import MlflowSweep
 from study.question import Question
 from study.redaction import redact
@@ -143,10 +143,7 @@ class Tracker:
         self._progress = (0, 0, 0, 0)
         self._progress_queued = False
         if uri.startswith("http"):
-            # A request of MLflow imports IPython where it is installed, and Matplotlib breaks on one that
-            # another thread has half imported.
-            with contextlib.suppress(ImportError):
-                importlib.import_module("IPython")
+            import_for_requests()
         self._jobs.put(lambda _: None)  # connects: the dashboard shows a sweep that has only begun
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
         self._thread.start()
@@ -278,6 +275,8 @@ class Tracker:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, RunError):
             return str(error)
+        if denied := denial(error):
+            return f"MLflow at {self._uri} {denied}."
         said = redact(_words(error)).strip().partition("\n")[0] or type(error).__name__
         return f"MLflow at {self._uri} could not be written: {said[:300]}."
 
