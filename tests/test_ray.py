@@ -42,7 +42,14 @@ def sleeping(x):
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
-    """Return a cluster on this machine: a head that trains nothing, and two nodes of one core."""
+    """Return a cluster on this machine that asks for a token: an idle head, two nodes of one core."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_AUTH_MODE", "token")
+        environment.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+        yield from _started()
+
+
+def _started() -> Iterator[Any]:
     from ray.cluster_utils import Cluster as Nodes
 
     cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 0})
