@@ -335,9 +335,9 @@ def _join(ray: Any, cluster: Cluster) -> None:
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"--address names the head of a Ray cluster as host:port, or auto, and there is none at "
-            f"{cluster.address!r} ({str(error).splitlines()[0][:120]}); start it with `ray start --head`, set "
-            "RAY_AUTH_MODE=token if it asks for one, or leave --address out to use this machine alone."
+            "--address names the head of a Ray cluster as host:port, or auto, and there is none at "
+            f"{cluster.address!r} ({str(error).splitlines()[0][:120]}); start it with `ray start --head`, "
+            "set RAY_AUTH_MODE=token if it asks for one, or leave --address out to use this machine alone."
         ) from None
 
 
