@@ -6,6 +6,7 @@ writes, and gives results out in the order of the design.
 
 import logging
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -326,6 +327,8 @@ def _ray() -> Any:
 
 
 def _join(ray: Any, cluster: Cluster) -> None:
+    if cluster.address not in (None, "auto"):
+        _refuse_silent(cluster.address)
     try:
         ray.init(
             address=cluster.address or "local",
@@ -334,11 +337,26 @@ def _join(ray: Any, cluster: Cluster) -> None:
             logging_level=logging.ERROR,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(
-            "--address names the head of a Ray cluster as host:port, or auto, and there is none at "
-            f"{cluster.address!r} ({str(error).splitlines()[0][:120]}); start it with `ray start --head`, "
-            "set RAY_AUTH_MODE=token if it asks for one, or leave --address out to use this machine alone."
-        ) from None
+        raise _no_cluster(cluster.address, str(error).partition("\n")[0][:120]) from None
+
+
+def _refuse_silent(address: str) -> None:
+    """Refuse an address at which nothing listens: Ray would try it for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise _no_cluster(address, "that is no host:port")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise _no_cluster(address, error.strerror or "no answer") from None
+
+
+def _no_cluster(address: str | None, reason: str) -> InputError:
+    return InputError(
+        "--address names the head of a Ray cluster as host:port, or auto, and there is none at "
+        f"{address!r} ({reason}); start it with `ray start --head`, set RAY_AUTH_MODE=token if it asks for "
+        "one, or leave --address out to use this machine alone."
+    )
 
 
 def _here(ray: Any) -> Any:

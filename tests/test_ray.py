@@ -162,7 +162,11 @@ def test_a_sweep_whose_driver_is_killed_goes_on_and_ends_as_one_without_a_cluste
     assert "Report:" in done.stderr
 
 
-def test_where_there_is_no_cluster_that_is_said(folder: Path) -> None:
-    workers = RayWorkers(Cluster(address="127.0.0.1:1"), setup_of("population", folder), 1, 10.0)
-    with pytest.raises(InputError, match=r"there is none at '127\.0\.0\.1:1'"):
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("127.0.0.1:1", "Connection refused"), ("nowhere", "no host:port"), ("here:99999", "no host:port")],
+)
+def test_where_there_is_no_cluster_that_is_said(folder: Path, address: str, reason: str) -> None:
+    workers = RayWorkers(Cluster(address=address), setup_of("population", folder), 1, 10.0)
+    with pytest.raises(InputError, match=rf"there is none at '{address}' \(.*{reason}"):
         workers.start()
