@@ -110,6 +110,7 @@ def test_any_damaged_data_file_is_arrays_or_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Duplicate name", "ignore:Reading `.npy`")
 def test_many_damaged_data_files_are_arrays_or_sentences(tmp_path: Path) -> None:
     data_file(LONG, tmp_path / "mnist.npz")

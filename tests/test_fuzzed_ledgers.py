@@ -146,6 +146,7 @@ def test_any_damaged_ledger_is_a_record_or_a_sentence(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_many_damaged_ledgers_are_records_or_sentences(
     tmp_path: Path, lines: list[bytes], curves: list[bytes]
 ) -> None:

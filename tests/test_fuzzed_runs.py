@@ -174,6 +174,7 @@ def test_any_file_of_runs_is_a_table_or_a_sentence(suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", FILES)
 def test_many_files_of_runs_are_tables_or_sentences(suffix: str, tmp_path: Path) -> None:
     any_file(suffix, LONG, tmp_path)

@@ -212,6 +212,7 @@ def test_whatever_a_spec_holds_ends_in_a_plan_or_sentences(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("check", [any_document, any_text, any_file])
 def test_whatever_many_specs_hold_ends_in_a_plan_or_sentences(
     check: Callable[[int, Path], None], tmp_path: Path

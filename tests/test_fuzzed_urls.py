@@ -79,6 +79,7 @@ def test_any_url_is_taken_or_refused_without_its_password(check: Callable[[str],
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("check", CHECKS)
 def test_many_urls_are_taken_or_refused_without_their_passwords(check: Callable[[str], None]) -> None:
     any_url(check, LONG)

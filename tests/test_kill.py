@@ -146,8 +146,9 @@ def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("sampler", [pytest.param("random", marks=pytest.mark.long), "tpe"])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_a_search_that_is_killed_in_its_trials_and_in_its_confirmations_ends_the_same(
     tmp_path: Path, sampler: str
 ) -> None:

@@ -19,6 +19,7 @@ from study import ledger
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.slow,
+    pytest.mark.long,
     # MLflow's queries use what SQLAlchemy deprecates.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
 ]
