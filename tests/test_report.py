@@ -19,10 +19,12 @@ from simulated_record import FINGERPRINT, simulated_record
 from simulated_runs import Truth, simulate
 from tuned_runs import Searches, Surface, simulate_searches
 
+from analysis.claims import judge, read_claims
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.exports import sections, sentences
 from analysis.frame import curves_frame, runs_frame
 from analysis.report import report_html
+from mishstudy.publication import PUBLISHED
 from study.ledger import Ledger, Record
 from study.question import Factor
 from study.training import Status, digest_of
@@ -174,7 +176,10 @@ def case_of(case: str) -> tuple[CriteriaTable, pd.DataFrame, pd.DataFrame, Recor
 
 @cache
 def page_of(case: str) -> str:
-    return report_html(*case_of(case), predicted=PREDICTED if case != "no plan" else None)
+    table, runs, curves, record = case_of(case)
+    predicted = PREDICTED if case != "no plan" else None
+    judgement = judge(read_claims(PUBLISHED), table, record.question)
+    return report_html(table, runs, curves, record, predicted=predicted, judgement=judgement)
 
 
 @pytest.mark.parametrize("case", CASES)
