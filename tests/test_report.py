@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -176,8 +177,17 @@ def case_of(case: str) -> tuple[CriteriaTable, pd.DataFrame, pd.DataFrame, Recor
 
 @cache
 def page_of(case: str) -> str:
-    table, runs, curves, record = case_of(case)
-    predicted = PREDICTED if case != "no plan" else None
+    return page_with(*case_of(case), predicted=PREDICTED if case != "no plan" else None)
+
+
+def page_with(
+    table: CriteriaTable,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    record: Record,
+    predicted: dict[str, Any] | None,
+) -> str:
+    """Return a report with the published claims, as the command writes it."""
     judgement = judge(read_claims(PUBLISHED), table, record.question)
     return report_html(table, runs, curves, record, predicted=predicted, judgement=judgement)
 
@@ -310,9 +320,9 @@ def test_tuned_verdicts_are_called_so() -> None:
 
 def test_equal_arguments_give_equal_bytes(record: Record) -> None:
     made = page_of("finished")
-    assert report_html(*analysed(record), predicted=PREDICTED) == made
+    assert page_with(*analysed(record), predicted=PREDICTED) == made
     backwards = dataclasses.replace(record, entries=record.entries[::-1])
-    assert sorted(report_html(*analysed(backwards), predicted=PREDICTED).split()) == sorted(made.split())
+    assert sorted(page_with(*analysed(backwards), predicted=PREDICTED).split()) == sorted(made.split())
 
 
 def test_the_command_writes_the_report_of_a_ledger(record: Record, tmp_path: Path) -> None:
