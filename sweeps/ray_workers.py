@@ -320,8 +320,8 @@ def _ray() -> Any:
         import ray
     except ModuleNotFoundError:
         raise InputError(
-            "--executor ray needs Ray, which is not installed; install it with "
-            "`.venv/bin/pip install 'mishstudy[cluster]'` on every node, or leave --executor out."
+            "--executor ray needs Ray, which is not installed; install it on every node with "
+            "`.venv/bin/pip install 'ray>=2.51'`, or leave --executor out."
         ) from None
     return ray
 
