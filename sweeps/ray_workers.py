@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class _Work:
     """What is left: groups to be given to a task, and how often that was tried."""
 
     groups: list[Group | Pack]
-    attempts: int = field(default=0)
+    attempts: int = 0
 
 
 class RayWorkers:
