@@ -13,9 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_type_hints
 
-from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable
-from analysis.levels import level_text, number_text
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.statistics.levels import level_text, number_text
 from study.errors import InputError
 from study.question import Question
 from study.shapes import fits

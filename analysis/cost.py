@@ -13,9 +13,9 @@ import pandas as pd
 from scipy import special
 
 from analysis.agreement import REFERENCE
-from analysis.compare import ended, pairs
-from analysis.estimates import ALPHA, rounded
 from analysis.profile import best_rows
+from analysis.statistics.compare import ended, pairs
+from analysis.statistics.estimates import ALPHA, rounded
 from study.ledger import Record
 from study.training import Status, TrainingResult
 

@@ -13,24 +13,31 @@ from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_ty
 import pandas as pd
 
 from analysis.agreement import Agreement
-from analysis.best_of_k import BestOfDifference, TuningCurve, best_of_differences, tuning_curves
-from analysis.compare import Comparison, Verdict, comparisons, pairs
-from analysis.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
-from analysis.failures import FailureRate, TrainedDifference, failure_rates, trained_differences
 from analysis.frame import check_runs, sorted_runs
-from analysis.gates import Gate, gates
-from analysis.interactions import Interaction, interactions
 from analysis.notes import notes
-from analysis.pairing import Pairing, pairings
 from analysis.profile import ProfiledLevel, best_rows, profiled_levels
-from analysis.ranking import Ranking, ranking
 from analysis.recommendation import recommend
 from analysis.sequence import RunningHeadline, complete_configurations, running_headlines, stopped_rows
+from analysis.statistics.best_of_k import BestOfDifference, TuningCurve, best_of_differences, tuning_curves
+from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
+from analysis.statistics.failures import FailureRate, TrainedDifference, failure_rates, trained_differences
+from analysis.statistics.gates import Gate, gates
+from analysis.statistics.interactions import Interaction, interactions
+from analysis.statistics.pairing import Pairing, pairings
+from analysis.statistics.ranking import Ranking, ranking
+from analysis.statistics.thresholds import Threshold, thresholds
+from analysis.statistics.tuned import (
+    TunedBest,
+    TunedVerdict,
+    equal_trials,
+    placed,
+    tuned_bests,
+    tuned_verdicts,
+)
+from analysis.statistics.units import unit_means
+from analysis.statistics.unpaired import unpaired_comparisons
 from analysis.summaries import FactorSummary, LevelVerdict
-from analysis.thresholds import Threshold, thresholds
-from analysis.tuned import TunedBest, TunedVerdict, equal_trials, placed, tuned_bests, tuned_verdicts
-from analysis.units import unit_means
-from analysis.unpaired import unpaired_comparisons
 from study.errors import InputError
 from study.question import Question
 from study.training import Status

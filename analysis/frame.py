@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from analysis.levels import off_baseline
+from analysis.statistics.levels import off_baseline
 from study.errors import InputError
 from study.question import Factor, Question, Structure
 from study.training import Level, Status

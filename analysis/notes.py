@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from analysis import tuned_tables
 from analysis.agreement import sentence
-from analysis.compare import FAILURES, UNINFORMATIVE_LIMIT, Verdict
 from analysis.profile import profile_notes
+from analysis.statistics.compare import FAILURES, UNINFORMATIVE_LIMIT, Verdict
 from analysis.summaries import interval_text, joined, quantity_text, unit_name
+from analysis.tuned_notes import tuned_notes
 from study.references import is_reference
 from study.training import Status
 
@@ -49,7 +49,7 @@ def notes(table: "CriteriaTable") -> tuple[str, ...]:
                 "Keras' own random layers (Dropout and the like) in a network of your own draw other numbers "
                 "in each engine, so the distance between the engines holds that chance too."
             )
-    return (*found, *(tuned_tables.notes(table) if table.design == "tuned" else _of_verdicts(table)))
+    return (*found, *(tuned_notes(table) if table.design == "tuned" else _of_verdicts(table)))
 
 
 def _of_looks(table: "CriteriaTable") -> list[str]:

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.compare import pairs
-from analysis.estimates import ALPHA, MINIMUM_UNITS, rounded
-from analysis.evidence_tables import OVERALL
 from analysis.frame import columns, runs_frame
-from analysis.levels import Region, number_text, regions
-from analysis.power import detectable, family_alpha, planning_deviation, units_to_settle
 from analysis.profile import best_rows
 from analysis.sequence import complete_configurations
+from analysis.statistics.compare import pairs
+from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, rounded
+from analysis.statistics.levels import Region, number_text, regions
+from analysis.statistics.power import detectable, family_alpha, planning_deviation, units_to_settle
+from analysis.statistics.units import unit_means
 from analysis.summaries import joined, quantity_text, unit_name
-from analysis.units import unit_means
+from analysis.tables.evidence import OVERALL
 from study.errors import InputError
 from study.ledger import Record
 from study.question import Question
@@ -40,7 +40,7 @@ class PlannedRow:
     Parameters
     ----------
     parameter, level : str or None
-        The row, as in `analysis.compare.Comparison`.
+        The row, as in `analysis.statistics.compare.Comparison`.
     rival : str or None
         None for each of them alike, where the deviation is assumed.
     units : int
@@ -130,7 +130,7 @@ def planned_rows(
     -------
     PlannedRows
         Row by row of the table, rival by rival. What a row needs is planned for a difference in that row
-        alone, see `analysis.power`.
+        alone, see `analysis.statistics.power`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.levels import number_text
+from analysis.statistics.levels import number_text
 from study.profile import best_tries
 from study.question import Question
 from study.training import Status

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from analysis.compare import Comparison
-from analysis.estimates import ALPHA
-from analysis.gates import Gate
 from analysis.statements import RIVAL, Findings, statement_evidence, statements
+from analysis.statistics.compare import Comparison
+from analysis.statistics.estimates import ALPHA
+from analysis.statistics.gates import Gate
+from analysis.statistics.thresholds import Threshold
 from analysis.summaries import (
     NONE_SHOWN,
     FactorSummary,
@@ -18,7 +19,6 @@ from analysis.summaries import (
     level_summary,
     p_text,
 )
-from analysis.thresholds import Threshold
 from study.question import Question
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict, pairs
-from analysis.estimates import ALPHA, rounded
 from analysis.frame import runs_frame
 from analysis.profile import best_rows
-from analysis.units import unit_means
+from analysis.statistics.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict, pairs
+from analysis.statistics.estimates import ALPHA, rounded
+from analysis.statistics.units import unit_means
 from study.ledger import Record
 from study.question import Question
 
@@ -108,7 +108,7 @@ def running_headlines(
     Parameters
     ----------
     paired : dict of str to pandas.DataFrame
-        Rival to its `analysis.compare.pairs`.
+        Rival to its `analysis.statistics.compare.pairs`.
     question : Question
         What is asked. Its rivals share alpha evenly.
     configurations : int

@@ -9,9 +9,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.compare import Comparison, Verdict
-from analysis.gates import Gate
-from analysis.levels import number_text
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.statistics.gates import Gate
+from analysis.statistics.levels import number_text
+from analysis.statistics.thresholds import RegionGain, Threshold
 from analysis.summaries import (
     EVERY_LEVEL,
     amount_text,
@@ -21,7 +22,6 @@ from analysis.summaries import (
     support_text,
     unit_name,
 )
-from analysis.thresholds import RegionGain, Threshold
 from study.question import Factor, Question
 
 RIVAL = "\0"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from analysis.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict
-from analysis.levels import number_text
+from analysis.statistics.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict
+from analysis.statistics.levels import number_text
 from study.question import Question, Structure
 
 EVERYWHERE = "every configuration"

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def show_table(made: "CriteriaTable") -> None:
     """Print a table: for people in a terminal, as Markdown elsewhere."""
     if sys.stdout.isatty():
-        from analysis.terminal import render
+        from analysis.tables.terminal import render
 
         print_page(render(made))
     else:
-        from analysis.exports import to_markdown
+        from analysis.tables.exports import to_markdown
 
         sys.stdout.write(to_markdown(made))
 

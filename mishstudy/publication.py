@@ -42,7 +42,7 @@ def criteria(record: "Record", *, strict: bool = False) -> "CriteriaTable":
 def report_page(home: "Home", record: "Record", *, strict: bool) -> str:
     """Return the report of a record as HTML."""
     from analysis.frame import curves_frame, runs_frame
-    from analysis.report import report_html
+    from analysis.report.page import report_html
 
     made, runs, curves = criteria(record, strict=strict), runs_frame(record), curves_frame(record)
     judgement = _judgement(record, made)
@@ -63,13 +63,14 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
     """Return what makes the results for MLflow's parent run, and the report in the home."""
 
     def results(record: "Record") -> "Results":
-        from analysis import claim_tables, exports
         from analysis.cost import cost_of
-        from analysis.cost_tables import to_markdown
         from analysis.figures import all_figures, to_png, to_svg
         from analysis.frame import curves_frame, runs_frame
         from analysis.profile import best_rows
-        from analysis.report import report_html
+        from analysis.report.page import report_html
+        from analysis.tables import claims as claim_tables
+        from analysis.tables import exports
+        from analysis.tables.cost import to_markdown
         from study.dashboard import Results
 
         made, runs, curves = criteria(record), runs_frame(record), curves_frame(record)

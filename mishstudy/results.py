@@ -67,7 +67,7 @@ def table(
     Of your own runs: `mishstudy table --runs runs.csv --treatment activation --focus mish --metric accuracy
     --factors depth,optimizer --replicate seed --delta 0.5`
     """
-    from analysis import exports
+    from analysis.tables import exports
     from study import ledger
     from study.errors import InputError
 
@@ -180,8 +180,8 @@ def cost(
     Example: `mishstudy cost quickstart`
     """
     from analysis.cost import cost_of
-    from analysis.cost_tables import FORMATS
     from analysis.frame import curves_frame, runs_frame
+    from analysis.tables.cost import FORMATS
     from study import ledger
     from study.errors import InputError
 
@@ -211,8 +211,8 @@ def claims(
 
     Example: `mishstudy claims quickstart`
     """
-    from analysis.claim_tables import FORMATS
     from analysis.claims import judge, read_claims
+    from analysis.tables.claims import FORMATS
     from study import ledger
     from study.errors import InputError
 
@@ -237,7 +237,7 @@ def _foreign_criteria(
     strict: bool,
 ) -> "CriteriaTable":
     """Return the criteria table of runs that were not written by a sweep."""
-    from analysis.foreign_table import ask_of, table_of_file, table_of_runs
+    from analysis.foreign.table import ask_of, table_of_file, table_of_runs
 
     ask = ask_of(options)
     if runs is not None:

@@ -198,7 +198,7 @@ def status(
     print_page(render(where, [name])[0])
     if record.question.design == "paired" and len(record.entries) < record.question.planned_trainings:
         from analysis.sequence import headlines_of
-        from analysis.terminal import render_running
+        from analysis.tables.terminal import render_running
 
         stopped = record.stopped_at is not None
         print_page(render_running(headlines_of(record), record.question, stopped=stopped))

@@ -13,11 +13,11 @@ from simulated_runs import Truth, simulate
 from typer.testing import CliRunner
 
 import mishstudy
-from analysis.claim_tables import claim_rows, count_line, to_csv, to_json, to_markdown
 from analysis.claims import Claim, Claims, Judgement, Standing, judge, read_claims, where_text
-from analysis.compare import Verdict
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.frame import runs_frame
+from analysis.statistics.compare import Verdict
+from analysis.tables.claims import claim_rows, count_line, to_csv, to_json, to_markdown
 from mishstudy.publication import PUBLISHED, report_page
 from study.errors import InputError
 from study.ledger import Ledger, Record

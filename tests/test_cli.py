@@ -41,7 +41,7 @@ def test_the_door_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["analysis.criteria", "analysis.exports", "analysis.report", "analysis.frame"]
+    "module", ["analysis.criteria", "analysis.tables.exports", "analysis.report.page", "analysis.frame"]
 )
 def test_the_analysis_loads_no_framework(module: str) -> None:
     assert not loaded_by(f"import {module}") & HEAVY

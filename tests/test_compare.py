@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 from simulated_runs import SPACE, Truth, simulate
 
-from analysis.compare import FAILURES, Comparison, Verdict, comparisons, pairs
-from analysis.levels import regions
+from analysis.statistics.compare import FAILURES, Comparison, Verdict, comparisons, pairs
+from analysis.statistics.levels import regions
 from study.question import Factor, Question
 from study.training import Status
 

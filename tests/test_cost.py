@@ -17,10 +17,10 @@ from simulation_bounds import at_least
 from tuned_runs import Searches, Surface, simulate_searches
 
 from analysis.cost import ActivationCost, Cost, Estimate, RivalCost, cost_of
-from analysis.cost_tables import activation_rows, notes, rival_rows, sentences, to_csv, to_json, to_markdown
 from analysis.criteria import criteria_table
-from analysis.exports import to_json as table_json
 from analysis.frame import curves_frame, runs_frame
+from analysis.tables.cost import activation_rows, notes, rival_rows, sentences, to_csv, to_json, to_markdown
+from analysis.tables.exports import to_json as table_json
 from study.ledger import Entry, Record
 from study.training import Status
 

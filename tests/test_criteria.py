@@ -15,21 +15,21 @@ import pytest
 from simulated_runs import SPACE, Truth, simulate
 
 from analysis.agreement import Agreement
-from analysis.best_of_k import BestOfDifference, CurvePoint, TuningCurve
-from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.failures import FailureRate, TrainedDifference
-from analysis.gates import Gate
-from analysis.interactions import Interaction, Leaf
 from analysis.notes import notes
-from analysis.pairing import Pairing
 from analysis.profile import ProfiledLevel
-from analysis.ranking import RankedActivation, RankedPair, Ranking
 from analysis.recommendation import recommend
 from analysis.sequence import RunningHeadline
+from analysis.statistics.best_of_k import BestOfDifference, CurvePoint, TuningCurve
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.statistics.failures import FailureRate, TrainedDifference
+from analysis.statistics.gates import Gate
+from analysis.statistics.interactions import Interaction, Leaf
+from analysis.statistics.pairing import Pairing
+from analysis.statistics.ranking import RankedActivation, RankedPair, Ranking
+from analysis.statistics.thresholds import RegionGain, Threshold
+from analysis.statistics.tuned import TunedBest, TunedVerdict
 from analysis.summaries import FactorSummary, LevelVerdict, quantity_text
-from analysis.thresholds import RegionGain, Threshold
-from analysis.tuned import TunedBest, TunedVerdict
 from study.errors import InputError
 from study.question import Question
 from study.tuning import Tuning
@@ -347,7 +347,7 @@ sys.path.insert(0, "tests")
 import numpy as np
 from simulated_runs import Truth, simulate
 from rich.console import Console
-from analysis import exports, terminal
+from analysis.tables import exports, terminal
 from analysis.criteria import criteria_table
 truth = Truth(configurations=40, rivals=("relu", "swish", "gelu"), failure_rate=0.1, missing=0.1)
 table = criteria_table(simulate(truth, np.random.default_rng(1)), truth.question)

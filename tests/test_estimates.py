@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
-from analysis.estimates import (
+from analysis.statistics.estimates import (
     MeanTest,
     adjusted,
     benjamini_hochberg,

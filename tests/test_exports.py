@@ -16,9 +16,10 @@ from rich.console import Console
 from simulated_runs import Truth, simulate
 from tuned_runs import Searches, Surface, simulate_searches
 
-from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.exports import (
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.summaries import interval_text
+from analysis.tables.exports import (
     answer_markdown,
     evidence_rows,
     latex_escape,
@@ -32,8 +33,7 @@ from analysis.exports import (
     to_markdown,
     to_metrics,
 )
-from analysis.summaries import interval_text
-from analysis.terminal import render
+from analysis.tables.terminal import render
 
 NASTY = "a|b*c_d`e<img src=x onerror=alert(1)>&amp;\\n[x](y)\n# $h$ 100% {z}~^"
 WORLD = Truth(

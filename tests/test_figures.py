@@ -26,11 +26,11 @@ from simulated_record import simulated_record
 from simulated_runs import SPACE, Truth, simulate
 from tuned_runs import Searches, Surface, simulate_searches
 
-from analysis.compare import Verdict
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.figures import TITLES, all_figures, captions, to_pdf, to_png, to_svg
+from analysis.figures.style import MARKS, fitted
 from analysis.frame import curves_frame
-from analysis.style import MARKS, fitted
+from analysis.statistics.compare import Verdict
 from study.question import Question
 
 WORLD = Truth(
@@ -410,8 +410,7 @@ def test_a_very_long_figure_can_still_be_saved() -> None:
 
 
 def test_drawing_is_imported_only_when_it_is_used() -> None:
-    code = (
-        "import sys, analysis.report, analysis.figures; print({'matplotlib', 'seaborn'} & set(sys.modules))"
-    )
+    imports = "import sys, analysis.report.page, analysis.figures"
+    code = f"{imports}; print({{'matplotlib', 'seaborn'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -10,13 +10,13 @@ from matplotlib.patches import Rectangle, StepPatch
 from scipy import optimize
 from simulated_runs import Truth, simulate
 
-from analysis.compare import pairs
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.failure_cells import failure_cells
-from analysis.running_sequence import running_sequence
-from analysis.tree_leaves import tree_leaves
-from analysis.turning_points import turning_points
-from analysis.units import unit_means
+from analysis.figures.failure_cells import failure_cells
+from analysis.figures.running_sequence import running_sequence
+from analysis.figures.tree_leaves import tree_leaves
+from analysis.figures.turning_points import turning_points
+from analysis.statistics.compare import pairs
+from analysis.statistics.units import unit_means
 
 WORLD = Truth(
     configurations=120,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from foreign_sweeps import as_read, grid
 
-from analysis.foreign_factors import MAXIMUM_LISTED, Chosen, chosen_factors, typed
+from analysis.foreign.factors import MAXIMUM_LISTED, Chosen, chosen_factors, typed
 from study.errors import InputError
 from study.question import Factor
 

@@ -8,7 +8,7 @@ import pytest
 from foreign_sweeps import as_read, grid, random_search
 
 from analysis.criteria import CriteriaTable, Verdict, criteria_table
-from analysis.foreign_frame import Ask, Foreign, foreign_frame
+from analysis.foreign.frame import Ask, Foreign, foreign_frame
 from study.errors import InputError
 
 FACTORS = ("layers", "opt", "lr")

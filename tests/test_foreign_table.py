@@ -16,8 +16,8 @@ from test_criteria import SCHEMA
 
 import mishstudy
 from analysis.criteria import criteria_table
-from analysis.foreign_frame import Ask
-from analysis.foreign_table import ask_of, table_of_file
+from analysis.foreign.frame import Ask
+from analysis.foreign.table import ask_of, table_of_file
 from study.errors import InputError
 
 OPTIONS = {

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from analysis import exports
-from analysis.foreign_frame import Ask
-from analysis.foreign_table import table_of_file
+from analysis.foreign.frame import Ask
+from analysis.foreign.table import table_of_file
+from analysis.tables import exports
 from study.errors import InputError
 
 SHORT = 40

@@ -8,10 +8,10 @@ import pytest
 from scipy import optimize, stats
 from simulated_runs import SPACE, Truth, simulate
 
-from analysis import gates as module
-from analysis.compare import pairs
-from analysis.gates import Gate, gates, isotonic
-from analysis.units import unit_means
+from analysis.statistics import gates as module
+from analysis.statistics.compare import pairs
+from analysis.statistics.gates import Gate, gates, isotonic
+from analysis.statistics.units import unit_means
 from study.question import Question
 
 WORLD = Truth(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_specs import OWN, edited
 from test_report import NASTY, Page, analysed, browsed, finished
 
-from analysis.report import report_html
+from analysis.report.page import report_html
 from study.errors import InputError
 from study.ledger import Record
 from study.question import Factor

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from simulated_runs import Truth, simulate
 
-from analysis.compare import pairs
-from analysis.interactions import SPLITS, Interaction, interactions
-from analysis.units import unit_means
+from analysis.statistics.compare import pairs
+from analysis.statistics.interactions import SPLITS, Interaction, interactions
+from analysis.statistics.units import unit_means
 
 NULL = Truth(factors=("depth", "learning_rate", "optimizer"))
 TOGETHER = dataclasses.replace(

@@ -17,8 +17,8 @@ from mlflow_server import MlflowServer, free_port
 
 import study.mlflow_runs as mlflow_runs
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.foreign_frame import Ask
-from analysis.foreign_table import table_of_runs
+from analysis.foreign.frame import Ask
+from analysis.foreign.table import table_of_runs
 from analysis.frame import runs_frame
 from study.dashboard import Results
 from study.errors import InputError

@@ -18,11 +18,11 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
-from analysis.best_of_k import best_weights, median_of_best, rank_bounds
-from analysis.compare import pairs
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.estimates import win_interval
-from analysis.units import unit_means
+from analysis.statistics.best_of_k import best_weights, median_of_best, rank_bounds
+from analysis.statistics.compare import pairs
+from analysis.statistics.estimates import win_interval
+from analysis.statistics.units import unit_means
 
 PRINTED = 1e-5
 """Numbers of a table have six significant digits."""

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from analysis.estimates import mean_test
-from analysis.power import family_alpha, planning_deviation, units_needed, units_to_settle
+from analysis.statistics.estimates import mean_test
+from analysis.statistics.power import family_alpha, planning_deviation, units_needed, units_to_settle
 
 BOUND, DELTA = 5.0, 0.5
 

@@ -17,13 +17,13 @@ from profiled_runs import RATES, Curves, simulate
 from simulated_record import FINGERPRINT, simulated_record
 from small_specs import GONE, PROFILED
 
-from analysis import exports
 from analysis.agreement import agreement_of
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.frame import check_runs, curves_frame, runs_frame
 from analysis.profile import best_rows
-from analysis.report import report_html
+from analysis.report.page import report_html
 from analysis.sequence import complete_configurations, headlines_of
+from analysis.tables import exports
 from study import ledger
 from study.dashboard import child_run, description, run_key
 from study.errors import InputError

@@ -9,9 +9,9 @@ from scipy import stats
 from simulated_runs import Truth, simulate
 from statsmodels.stats.multitest import multipletests
 
-from analysis.ranking import Ranking, ranking, unit_scores
-from analysis.ranking_diagram import caption, ranking_diagram
-from analysis.style import to_png, to_svg
+from analysis.figures.ranking_diagram import caption, ranking_diagram
+from analysis.figures.style import to_png, to_svg
+from analysis.statistics.ranking import Ranking, ranking, unit_scores
 
 WORLD = Truth(
     configurations=60,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from simulated_runs import SPACE, Truth, simulate
 
-from analysis.compare import Comparison, Verdict
 from analysis.criteria import criteria_table
-from analysis.gates import Gate
 from analysis.recommendation import recommend
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.statistics.gates import Gate
+from analysis.statistics.thresholds import RegionGain, Threshold
 from analysis.summaries import FactorSummary
-from analysis.thresholds import RegionGain, Threshold
 from study.question import Question
 
 WINS, LOSES, TIES, OPEN = Verdict.WINS, Verdict.LOSES, Verdict.TIES, Verdict.NOT_ENOUGH_EVIDENCE

@@ -22,9 +22,9 @@ from tuned_runs import Searches, Surface, simulate_searches
 
 from analysis.claims import judge, read_claims
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.exports import sections, sentences
 from analysis.frame import curves_frame, runs_frame
-from analysis.report import report_html
+from analysis.report.page import report_html
+from analysis.tables.exports import sections, sentences
 from mishstudy.publication import PUBLISHED
 from study.ledger import Ledger, Record
 from study.question import Factor

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from foreign_sweeps import grid
 
-import analysis.run_files as run_files
-from analysis.run_files import read_file
+import analysis.foreign.run_files as run_files
+from analysis.foreign.run_files import read_file
 from study.errors import InputError
 from study.foreign_runs import ForeignRuns
 

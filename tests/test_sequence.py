@@ -18,9 +18,9 @@ from scipy import special, stats
 from simulated_runs import Truth, simulate
 from simulation_bounds import SEED, at_least, at_most
 
-from analysis.compare import Verdict, pairs
-from analysis.estimates import ALPHA
 from analysis.sequence import FRACTIONS, complete_configurations, confidence_sequence, running_headlines
+from analysis.statistics.compare import Verdict, pairs
+from analysis.statistics.estimates import ALPHA
 from sweeps import design
 from sweeps.looks import until_decided
 

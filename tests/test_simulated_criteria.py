@@ -14,11 +14,11 @@ import pytest
 from simulated_runs import Truth, simulate
 from simulation_bounds import LOG, SEED, at_least, at_most
 
-from analysis.compare import pairs
-from analysis.gates import Gate, gates
-from analysis.interactions import interactions
-from analysis.thresholds import Threshold, threshold, thresholds
-from analysis.units import unit_means
+from analysis.statistics.compare import pairs
+from analysis.statistics.gates import Gate, gates
+from analysis.statistics.interactions import interactions
+from analysis.statistics.thresholds import Threshold, threshold, thresholds
+from analysis.statistics.units import unit_means
 from study.question import Factor
 
 Found = tuple[tuple[Gate, ...], tuple[Threshold, ...]]

@@ -16,10 +16,10 @@ from simulated_record import simulated_record
 from simulated_runs import SPACE, Effect, Truth, simulate
 from simulation_bounds import LOG, SEED, at_least, at_most
 
-from analysis.compare import Comparison, Verdict, comparisons, pairs
-from analysis.estimates import ALPHA
 from analysis.planned_rows import ASSUMED_DEVIATION, PlannedRow, planned_rows
-from analysis.power import planning_deviation, units_needed
+from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.estimates import ALPHA
+from analysis.statistics.power import planning_deviation, units_needed
 
 WINS = Verdict.WINS
 

@@ -16,11 +16,11 @@ from profiled_runs import PROFILE, RATES, Curves, simulate, true_differences
 from simulated_record import simulated_record
 from simulation_bounds import LOG, SEED, at_least, at_most
 
-from analysis.compare import Comparison, Verdict, comparisons, pairs
 from analysis.criteria import criteria_table
 from analysis.planned_rows import planned_rows
 from analysis.profile import ProfiledLevel, best_rows
 from analysis.sequence import headlines_of
+from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
 from study.question import Question
 from sweeps.looks import until_decided
 

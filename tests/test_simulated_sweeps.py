@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from simulation_bounds import at_least, at_most
 
-from analysis.exports import to_json
+from analysis.tables.exports import to_json
 from mishstudy.publication import criteria
 from study.dashboard import Results
 from study.environment import machine

@@ -15,9 +15,9 @@ import pytest
 from simulation_bounds import LOG, SEED, at_least, at_most
 from tuned_runs import Searches, Surface, simulate_searches, true_difference, winners
 
-from analysis.best_of_k import best_of_differences, median_of_best
-from analysis.compare import Comparison
-from analysis.tuned import TunedVerdict, equal_trials, placed, tuned_verdicts
+from analysis.statistics.best_of_k import best_of_differences, median_of_best
+from analysis.statistics.compare import Comparison
+from analysis.statistics.tuned import TunedVerdict, equal_trials, placed, tuned_verdicts
 
 EQUAL = Searches(surfaces={"mish": Surface(), "relu": Surface()})
 MOVED = Searches(surfaces={"mish": Surface(optimum=-3.0), "relu": Surface(optimum=-1.0)})

@@ -14,8 +14,8 @@ from simulated_runs import Truth, simulate
 from simulation_bounds import SEED, at_least, at_most
 from test_unpaired import apart
 
-from analysis.compare import Comparison, Verdict
-from analysis.unpaired import unpaired_comparisons
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.statistics.unpaired import unpaired_comparisons
 
 WINS, LOSES, TIES = Verdict.WINS, Verdict.LOSES, Verdict.TIES
 

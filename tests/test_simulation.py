@@ -15,8 +15,8 @@ from scipy import stats
 from simulated_runs import SPACE, Truth, simulate
 from simulation_bounds import SEED, at_least, at_most, share_at_most
 
-from analysis.compare import Comparison, Verdict, comparisons, pairs
-from analysis.estimates import mean_test
+from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.estimates import mean_test
 
 WINS, LOSES, TIES = Verdict.WINS, Verdict.LOSES, Verdict.TIES
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import mishstudy
 from analysis.cost import cost_of
-from analysis.cost_tables import to_csv, to_markdown
 from analysis.frame import curves_frame, runs_frame
+from analysis.tables.cost import to_csv, to_markdown
 from study.errors import InputError
 from study.ledger import Ledger, Record
 from sweeps import sweeper

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from simulated_runs import SPACE, Truth, simulate
 
-from analysis.compare import Verdict, pairs
-from analysis.gates import Gate, gates
-from analysis.levels import log_spaced
-from analysis.thresholds import LARGEST_RATIO, Threshold, threshold, thresholds
-from analysis.units import unit_means
+from analysis.statistics.compare import Verdict, pairs
+from analysis.statistics.gates import Gate, gates
+from analysis.statistics.levels import log_spaced
+from analysis.statistics.thresholds import LARGEST_RATIO, Threshold, threshold, thresholds
+from analysis.statistics.units import unit_means
 from study.question import Factor, Question
 
 Curve = Callable[[np.ndarray], np.ndarray]

@@ -10,9 +10,9 @@ from simulated_runs import Truth, simulate
 from test_criteria import assert_valid
 from tuned_runs import Searches, Surface, simulate_searches
 
-from analysis.compare import Verdict
 from analysis.criteria import criteria_table
-from analysis.exports import (
+from analysis.statistics.compare import Verdict
+from analysis.tables.exports import (
     evidence_rows,
     sections,
     sentences,

@@ -11,11 +11,11 @@ from tuned_runs import Searches, Surface, simulate_searches
 
 from analysis.cost import cost_of
 from analysis.criteria import criteria_table
-from analysis.exports import sections, sentences, to_html, to_latex, to_markdown
 from analysis.figures import all_figures, captions
 from analysis.frame import curves_frame, runs_frame
-from analysis.report import report_html
-from analysis.tuned import equal_trials, placed
+from analysis.report.page import report_html
+from analysis.statistics.tuned import equal_trials, placed
+from analysis.tables.exports import sections, sentences, to_html, to_latex, to_markdown
 
 # What learns fast is worse in the end: the best after one epoch is not the best of the last rung.
 SURFACES = {"mish": Surface(top=94.0, slow=8.0), "relu": Surface(slow=8.0)}

@@ -10,11 +10,11 @@ from scipy import stats
 from simulated_runs import Truth, simulate
 from test_criteria import SCHEMA
 
-from analysis import exports
-from analysis.compare import Comparison, Verdict
 from analysis.criteria import CriteriaTable, criteria_table
-from analysis.terminal import render
-from analysis.unpaired import unpaired_comparisons
+from analysis.statistics.compare import Comparison, Verdict
+from analysis.statistics.unpaired import unpaired_comparisons
+from analysis.tables import exports
+from analysis.tables.terminal import render
 from study.question import Question
 
 TRUTH = Truth(configurations=60, factors=("depth", "optimizer"))

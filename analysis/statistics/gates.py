@@ -1,0 +1,259 @@
+"""Does a factor matter at all? A permutation test per condition factor and rival.
+
+A criterion such as "more than 15 layers" is only worth looking for where the difference between focus
+and rival depends on the factor. The gate asks that first, over all factors and rivals together.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, holm, rounded
+from analysis.statistics.levels import equal_count_bins
+from analysis.statistics.units import seeded, walk
+from study.question import Factor, Question
+
+Direction = Literal["increasing", "decreasing"]
+
+MAXIMUM_GATE_LEVELS = 10
+"""A numeric factor with more values than this is tested in as many bins of about equal counts."""
+MINIMUM_PERMUTATIONS = 4999
+EXPECTED_BEYOND = 20
+"""Permutations expected beyond the strictest level of the family: a p there is known to about 20 %."""
+FIRST_LOOK = 1999
+CHUNK_CELLS = 4_000_000
+PERMUTED_CELLS = 50_000_000
+"""Permutations x units above which level sums are drawn from their normal limit instead."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """Whether the paired difference depends on one factor, against one rival.
+
+    Parameters
+    ----------
+    parameter : str
+        The condition factor.
+    rival : str
+        What the focus is compared with.
+    ordered : bool
+        Whether the levels are ordered numbers; else they are names or switches.
+    units : int
+        Independent units tested; in `ofat` those of the factor's own walk.
+    levels : int
+        Levels, or bins, with at least one unit.
+    direction : {"increasing", "decreasing"} or None
+        Ordered factors: the direction in which the focus gains, by the better fit.
+    p, p_adjusted : float or None
+        Of the permutation test, raw and by Holm over every factor and rival. None where the units or
+        levels are too few to test.
+    matters : bool
+        Whether the adjusted p is at most `analysis.statistics.estimates.ALPHA`.
+    """
+
+    parameter: str
+    rival: str
+    ordered: bool
+    units: int
+    levels: int
+    direction: Direction | None
+    p: float | None
+    p_adjusted: float | None
+    matters: bool
+
+
+def isotonic(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the non-decreasing weighted least-squares fit of level means, many at once.
+
+    Parameters
+    ----------
+    sums : numpy.ndarray, shape (fits, levels)
+        Sum of the values at each level.
+    counts : numpy.ndarray, shape (levels,)
+        Number of values at each level, all positive.
+
+    Returns
+    -------
+    numpy.ndarray, shape (fits, levels)
+
+    Notes
+    -----
+    The min-max formula (Barlow et al. 1972): at level j, the largest over a <= j of the smallest over
+    b >= j of the mean of levels a to b.
+    """
+    levels = sums.shape[1]
+    totals = np.cumsum(sums, axis=1)
+    sizes = np.cumsum(counts)
+    fitted = np.full(sums.shape, -np.inf)
+    for a in range(levels):
+        before, size = (totals[:, a - 1 : a], sizes[a - 1]) if a else (0.0, 0.0)
+        means = (totals[:, a:] - before) / (sizes[a:] - size)
+        smallest = np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
+        np.maximum(fitted[:, a:], smallest, out=fitted[:, a:])
+    return fitted
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One factor against one rival: which unit has which level."""
+
+    factor: Factor
+    code: np.ndarray
+    counts: np.ndarray
+
+    def statistic(self, sums: np.ndarray) -> np.ndarray:
+        """Return the sum of squares between levels explained, from level sums of centred values.
+
+        Parameters
+        ----------
+        sums : numpy.ndarray, shape (fits, levels)
+
+        Returns
+        -------
+        numpy.ndarray, shape (directions, fits)
+            Increasing and decreasing for an ordered factor, else one row.
+        """
+        if not self.factor.numeric:
+            return (sums**2 / self.counts).sum(axis=1)[None]
+        return np.stack(
+            [(self.counts * isotonic(sign * sums, self.counts) ** 2).sum(axis=1) for sign in (1, -1)]
+        )
+
+
+def _test(units: pd.DataFrame, factor: Factor) -> _Test:
+    values = units[factor.name].to_numpy()
+    levels, code = np.unique(values, return_inverse=True)
+    if factor.numeric and len(levels) > MAXIMUM_GATE_LEVELS:
+        code = equal_count_bins(values.astype("float64"), MAXIMUM_GATE_LEVELS)
+    return _Test(factor, code, np.bincount(code).astype("float64"))
+
+
+def _permutation_p(
+    values: np.ndarray, tests: list[_Test], permutations: int, rng: np.random.Generator
+) -> list[tuple[np.ndarray, float]]:
+    """Return the statistic by direction and the p-value of tests that share their units.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (units,)
+        Unit means.
+    tests : list of _Test
+        With a code for each unit.
+    permutations : int
+        At least.
+    rng : numpy.random.Generator
+        Decides the permutations, which the tests share.
+    """
+    centred = values - values.mean()
+    member = [np.eye(len(test.counts))[test.code] for test in tests]
+    observed = [test.statistic((centred @ of)[None])[:, 0] for test, of in zip(tests, member, strict=True)]
+    # NOTE: sums of the same numbers in another order differ by rounding; such a permutation is as extreme.
+    bars = [found.max() - 1e-9 * (centred @ centred) for found in observed]
+    limit = permutations * len(values) > PERMUTED_CELLS
+    chunk = permutations if limit else max(1, CHUNK_CELLS // len(values))
+    beyond, drawn = np.zeros(len(tests)), np.zeros(len(tests))
+    active = list(range(len(tests)))
+    done = 0
+    while done < permutations and active:
+        # Where a first look gives p > 0.1, more permutations would tell nothing that a table shows.
+        size = min(chunk, FIRST_LOOK if done < FIRST_LOOK else permutations, permutations - done)
+        used = [tests[place] for place in active]
+        if limit:
+            sums = _limiting_sums(centred, used, size, rng)
+        else:
+            shuffled = rng.permuted(np.broadcast_to(centred, (size, len(values))), axis=1)
+            sums = shuffled @ np.concatenate([member[place] for place in active], axis=1)
+        ends = np.cumsum([len(test.counts) for test in used])[:-1]
+        for place, test, part in zip(active, used, np.split(sums, ends, axis=1), strict=True):
+            beyond[place] += (test.statistic(part).max(axis=0) >= bars[place]).sum()
+            drawn[place] += size
+        done += size
+        if done >= FIRST_LOOK:
+            active = [place for place in active if beyond[place] <= 0.1 * drawn[place]]
+    p = (1 + beyond) / (1 + drawn)
+    return [(found, float(value)) for found, value in zip(observed, p, strict=True)]
+
+
+def _limiting_sums(
+    centred: np.ndarray, tests: list[_Test], size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw level sums of randomly permuted values from their normal limit (Hoeffding 1951)."""
+    spread = centred.std(ddof=1)
+    parts: list[np.ndarray] = []
+    for test in tests:
+        free = np.sqrt(test.counts) * rng.standard_normal((size, len(test.counts)))
+        share = test.counts / test.counts.sum()
+        parts.append(spread * (free - free.sum(axis=1, keepdims=True) * share))
+    return np.concatenate(parts, axis=1)
+
+
+def gates(units: Mapping[str, pd.DataFrame], question: Question) -> tuple[Gate, ...]:
+    """Test every condition factor against every rival.
+
+    Parameters
+    ----------
+    units : dict of str to pandas.DataFrame
+        Rival to what `analysis.statistics.units.unit_means` returned.
+    question : Question
+        What is asked.
+
+    Returns
+    -------
+    tuple of Gate
+        Factor by factor, rival by rival.
+
+    Notes
+    -----
+    The unit means are permuted over the units, which keeps each unit's level. The statistic of an
+    ordered factor is the sum of squares that an isotonic fit of the level means explains, in the
+    better of the two directions, which has power against trends and steps without naming one; that of
+    names is the sum of squares between levels. There are enough permutations for the smallest p of
+    the family to pass Holm's adjustment (Phipson and Smyth 2010 count the data as one of them).
+    """
+    tests: dict[tuple[int, str], tuple[pd.DataFrame, _Test]] = {}
+    for place, factor in enumerate(question.conditions):
+        for rival in question.rivals:
+            own = walk(units[rival], factor, question)
+            tests[place, rival] = own, _test(own, factor)
+    eligible = {key: len(own) >= MINIMUM_UNITS and len(test.counts) > 1 for key, (own, test) in tests.items()}
+    permutations = max(MINIMUM_PERMUTATIONS, math.ceil(EXPECTED_BEYOND * sum(eligible.values()) / ALPHA))
+    # Tests with the same units share their permutations: in a joint design all those against one rival.
+    together: dict[tuple[str, tuple[str, ...]], list[tuple[int, str]]] = {}
+    for key in filter(eligible.get, tests):
+        together.setdefault((key[1], tuple(tests[key][0]["unit_id"])), []).append(key)
+    found: dict[tuple[int, str], tuple[np.ndarray, float]] = {}
+    for (_, unit_ids), keys in together.items():
+        values = tests[keys[0]][0]["difference"].to_numpy()
+        rng = seeded(unit_ids, "gates")
+        results = _permutation_p(values, [tests[key][1] for key in keys], permutations, rng)
+        found |= dict(zip(keys, results, strict=True))
+    adjusted = dict(zip(found, holm(np.array([p for _, p in found.values()])), strict=True))
+    return tuple(_gate(key[1], *tests[key], found.get(key), adjusted.get(key)) for key in tests)
+
+
+def _gate(
+    rival: str,
+    own: pd.DataFrame,
+    test: _Test,
+    result: tuple[np.ndarray, float] | None,
+    p_adjusted: float | None,
+) -> Gate:
+    statistic, p = result if result is not None else (None, None)
+    direction: Direction | None = None
+    if statistic is not None and test.factor.numeric:
+        direction = "increasing" if statistic[0] >= statistic[1] else "decreasing"
+    return Gate(
+        parameter=test.factor.name,
+        rival=rival,
+        ordered=test.factor.numeric,
+        units=len(own),
+        levels=len(test.counts),
+        direction=direction,
+        p=None if p is None else rounded(p),
+        p_adjusted=None if p_adjusted is None else rounded(float(p_adjusted)),
+        matters=p_adjusted is not None and bool(p_adjusted <= ALPHA),
+    )

@@ -1,0 +1,1 @@
+"""What was found as text: Markdown, CSV, JSON, LaTeX, HTML and the terminal."""
