@@ -370,7 +370,7 @@ def test_another_hash_seed_gives_the_same_bytes() -> None:
     assert len(digests.pop().strip()) == len(hashlib.sha256().hexdigest())
 
 
-@pytest.mark.parametrize("module", ["criteria", "exports", "terminal"])
+@pytest.mark.parametrize("module", ["criteria", "tables.exports", "tables.terminal"])
 def test_the_table_needs_no_framework_and_no_plots(module: str) -> None:
     code = f"import sys, analysis.{module}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
