@@ -36,8 +36,8 @@ def best_tries(
     Returns
     -------
     list of int
-        Places of the trainings chosen, ascending. Equal scores: the earlier level. A failure is worse than
-        any score; where all failed, it is the failure at the earliest level. A group that lacks a level has
+        Places of the trainings chosen, ascending: the first by `Question.ranked` in the order of the levels,
+        so of equal scores, and where all failed, that at the earlier level. A group that lacks a level has
         nothing to choose from and no place.
 
     Notes
@@ -48,15 +48,18 @@ def best_tries(
     assert question.profile is not None
     assert question.profile.levels is not None
     order = {level: place for place, level in enumerate(question.profile.levels)}
-    sign = -1.0 if question.higher_is_better else 1.0
-    tries: dict[Hashable, list[tuple[float, int, int]]] = defaultdict(list)
+    tries: dict[Hashable, list[tuple[int, int, str, float | None]]] = defaultdict(list)
     for place, (group, level, status, score) in enumerate(zip(groups, levels, statuses, scores, strict=True)):
-        loss = float("-inf") if status == Status.ERROR else float("inf")
-        if status == Status.OK:
-            assert score is not None
-            loss = sign * score
-        tries[group].append((loss, order[level], place))
-    return sorted(min(found)[2] for found in tries.values() if len(found) == len(order))
+        tries[group].append((order[level], place, status, score))
+    return sorted(_best(question, sorted(found)) for found in tries.values() if len(found) == len(order))
+
+
+def _best(question: Question, tries: Sequence[tuple[int, int, str, float | None]]) -> int:
+    """Return the place of the try that counts, of those of one group in the order of their levels."""
+    _, places, statuses, scores = zip(*tries, strict=True)
+    if Status.ERROR in statuses:
+        return places[statuses.index(Status.ERROR)]
+    return places[question.ranked(statuses, scores)[0]]
 
 
 def best_entries(question: Question, entries: Iterable[Entry]) -> Sequence[Entry]:

@@ -4,11 +4,11 @@ It is written into the ledger beside the results, so that a table can be made fr
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from study.training import Level
+from study.training import Level, Status
 from study.tuning import Tuning
 
 Role = Literal["condition", "nuisance"]
@@ -151,6 +151,31 @@ class Question:
     def chosen_by(self) -> str:
         """Column of the runs frame that the better of two settings is chosen by: `metric` on validation."""
         return f"validation_{self.metric.rpartition('_')[2]}"
+
+    def ranked(self, statuses: Iterable[str], scores: Iterable[float | None]) -> list[int]:
+        """Return the places of trainings among which the best is chosen, the best first.
+
+        Parameters
+        ----------
+        statuses : iterable of str
+            Of each training: a `study.training.Status`.
+        scores : iterable of float or None
+            Of each training: the metric `chosen_by`; read where the status is `ok`.
+
+        Returns
+        -------
+        list of int
+            Of equally good ones the earlier comes first, as it does among those without a result, which
+            come last.
+        """
+        losses: list[float] = []
+        for status, score in zip(statuses, scores, strict=True):
+            if status != Status.OK:
+                losses.append(float("inf"))
+                continue
+            assert score is not None
+            losses.append(-score if self.higher_is_better else score)
+        return sorted(range(len(losses)), key=losses.__getitem__)
 
     @property
     def conditions(self) -> tuple[Factor, ...]:

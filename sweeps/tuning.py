@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from study.errors import InputError
 from study.ledger import Entry
 from study.question import Question
-from study.training import Configuration, Level, Status
+from study.training import Configuration, Level
 from study.tuning import Place, derived_seed
 from sweeps.design import PlannedTraining
 from sweeps.search_copies import Search, SearchCopies, value_of
@@ -50,16 +50,12 @@ def ranked(question: Question, trials: Mapping[int, Entry]) -> list[int]:
     question : Question
         Of the sweep.
     trials : dict of int to Entry
-        Number to result. Of equally good ones the one with the smaller number comes first, as it does among
-        those that failed, which come last.
+        Number to result; the smaller number is the earlier one, see `Question.ranked`.
     """
-    sign = 1.0 if question.higher_is_better else -1.0
-
-    def merit(trial: Entry) -> float:
-        ended = trial.result.status is Status.OK
-        return sign * trial.result.metrics[question.chosen_by] if ended else float("-inf")
-
-    return sorted(trials, key=lambda number: (-merit(trials[number]), number))
+    numbers = sorted(trials)
+    results = [trials[number].result for number in numbers]
+    scores = (result.metrics.get(question.chosen_by) for result in results)
+    return [numbers[place] for place in question.ranked((result.status for result in results), scores)]
 
 
 class Tuner:

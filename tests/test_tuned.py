@@ -219,6 +219,16 @@ def test_the_order_of_rows_changes_nothing(many: pd.DataFrame) -> None:
     )
 
 
+def test_of_equally_good_trials_the_first_wins(one: pd.DataFrame) -> None:
+    trials = trials_of(one, ONE, "mish")
+    succeeded = trials.index[trials["status"] == "ok"]
+    changed = one.copy()
+    changed.loc[succeeded[[2, 7]], "validation_accuracy"] = 99.0
+    winner = criteria_table(changed, ONE.question).tuned[0]
+    assert winner.configuration == trials.loc[succeeded[2], "configuration"]
+    assert winner.selection == 99.0
+
+
 def test_a_loss_is_chosen_by_the_smallest(one: pd.DataFrame) -> None:
     question = dataclasses.replace(
         ONE.question, metric="test_loss", higher_is_better=False, unit="nats", delta=0.02, loss_cap=0.2

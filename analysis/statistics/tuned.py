@@ -173,11 +173,9 @@ def _best(
     question: Question,
 ) -> TunedBest:
     """Return the winner among the trials of the last rung; `every` has those of all rungs."""
-    ended = last.loc[last["status"] == Status.OK.value]
-    values = ended[question.chosen_by] if question.higher_is_better else -ended[question.chosen_by]
     chosen = None
-    if bool(values.notna().any()):
-        chosen = ended.iloc[int(np.nanargmax(values.to_numpy()))]
+    if bool((last["status"] == Status.OK.value).any()):
+        chosen = last.iloc[question.ranked(last["status"], last[question.chosen_by])[0]]
     levels: dict[str, Level] = {}
     for factor in question.factors if chosen is not None else ():
         value = chosen[factor.name]  # pyright: ignore[reportOptionalSubscript]
