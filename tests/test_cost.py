@@ -197,7 +197,10 @@ def test_members_of_a_pack_have_no_time_but_what_the_reference_repeated_has(reco
             ),
             "several environments",
         ),
-        (lambda record: dataclasses.replace(record, entries=()), "No training that was timed has ended yet."),
+        (
+            lambda record: dataclasses.replace(record, entries=()),
+            "No timed training with a learning curve has ended yet.",
+        ),
     ],
     ids=["packed", "mixed", "nothing yet"],
 )

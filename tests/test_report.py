@@ -280,6 +280,24 @@ def test_failures_are_counted_by_activation_and_status_with_their_reasons(record
     assert f"{reasons - 20} other reasons" in text
 
 
+@pytest.mark.parametrize("kept", [100, 0])
+def test_learning_curves_that_are_missing_are_counted(record: Record, kept: int) -> None:
+    assert "learning curves of" not in Page(page_of("finished")).text
+    entries = (
+        dataclasses.replace(entry, result=dataclasses.replace(entry.result, curve={}))
+        if number >= kept
+        else entry
+        for number, entry in enumerate(record.entries)
+    )
+    table, runs, curves, changed = analysed(dataclasses.replace(record, entries=tuple(entries)))
+    text = Page(report_html(table, runs, curves, changed)).text
+    ended = int((runs["status"] == "ok").sum())
+    missing = int((runs["status"][kept:] == "ok").sum())
+    assert f"The learning curves of {missing} of {ended} trainings with a result are missing" in text
+    assert ("Learning curves" in text) is (kept > 0)
+    assert table == case_of("finished")[0]
+
+
 def test_trainings_that_share_a_program_have_no_time_of_their_own(record: Record) -> None:
     together = dataclasses.replace(record, fingerprints=({**FINGERPRINT, "engine": "population"},))
     assert "Time of each activation" in page_of("finished")

@@ -154,6 +154,25 @@ def reasons(runs: pd.DataFrame) -> Rows:
     return rows
 
 
+def missing_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Return how many learning curves of trainings with a result are missing, a sentence; empty for none.
+
+    Parameters
+    ----------
+    runs, curves : pandas.DataFrame
+        What `analysis.frame.runs_frame` and `curves_frame` returned.
+    """
+    ended = runs.loc[runs["status"] == Status.OK.value, "digest"]
+    missing = int((~ended.isin(set(curves["digest"]))).sum())
+    if not missing:
+        return ""
+    return (
+        f"The learning curves of {missing} of {quantity_text(len(ended), 'trainings')} with a result are "
+        "missing (they lie in curves.jsonl beside the ledger): the figure of the curves and the times by "
+        "activation are without these trainings. Verdicts do not rest on curves."
+    )
+
+
 def costs(runs: pd.DataFrame, record: Record, predicted: Mapping[str, Any] | None) -> Rows:
     """Return what the sweep was expected to cost beside what it did.
 

@@ -89,6 +89,7 @@ def report_html(
         outcomes=facts.outcomes(runs, table),
         statuses=facts.statuses(runs),
         reasons=facts.reasons(runs),
+        missing_curves=facts.missing_curves(runs, curves),
         costs=facts.costs(runs, record, predicted),
         cost_sentences=cost_tables.sentences(cost),
         cost_by_activation=cost_tables.activation_rows(cost),

@@ -82,7 +82,11 @@ def notes(cost: Cost) -> list[str]:
     """Return what must be known to read the table."""
     said = [_SOURCES[cost.source]]
     if not cost.activations:
-        return said if cost.source in ("packed", "mixed") else ["No training that was timed has ended yet."]
+        return (
+            said
+            if cost.source in ("packed", "mixed")
+            else ["No timed training with a learning curve has ended yet."]
+        )
     said.append(
         "Seconds hold training and validation, not the building of a program. They depend on the machine and "
         "its load, and are no part of what a sweep reproduces."
