@@ -7,17 +7,18 @@ The measured rates are logged; to see those of the large runs:
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
-from profiled_runs import PROFILE, RATES, Curves, simulate, true_differences
+from profiled_runs import PROFILE, RATES, Curves, draw, frame_of, simulate, true_differences
 from simulated_record import simulated_record
+from simulated_runs import SPACE
 from simulation_bounds import LOG, SEED, at_least, at_most
 
 from analysis.criteria import criteria_table
-from analysis.planned_rows import planned_rows
+from analysis.planned_rows import ASSUMED_DEVIATION, planned_rows
 from analysis.profile import ProfiledLevel, best_rows
 from analysis.sequence import headlines_of
 from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
@@ -153,6 +154,73 @@ def test_the_plan_of_a_pilot_holds(sweeps: int) -> None:
         found.append(rows_of(simulate(larger, rng), larger.question)[0].verdict is WINS)
     at_least(0.75, found, "+1 at the size that a pilot asks for: wins")
     at_most(0.87, found, "+1 at the size that a pilot asks for: wins")
+
+
+LEVEL_ROWS = {
+    "like curves": Curves(),
+    "flat against steep": Curves(curvature=(0.3, 2.0), run=1.0, cut=1.0),
+    "diverges": Curves(diverges=0.6, best=(2.0, 2.5)),
+}
+NADAM, DETECT = "nadam", 2.0
+
+
+def as_assumed(world: Curves) -> Curves:
+    """Return a world without a difference on average, whose differences spread as `plan` assumes."""
+    world = replace(world, loss_cap=20.0)
+    rest = true_differences(replace(world, tau=0.0), np.random.default_rng(SEED))[0]
+    tau = float(np.sqrt(ASSUMED_DEVIATION["points"] ** 2 - rest.var()))
+    return replace(world, tau=tau, gain=world.gain - float(rest.mean()))
+
+
+def better_with_nadam(world: Curves, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the runs of a sweep whose focus gains with one of the optimizers, all of them equally often."""
+    drawn = draw(world, rng)
+    drawn["optimizer"] = np.resize(np.array(SPACE["optimizer"]), world.configurations)
+    for cut in ("test", "validation"):
+        drawn[cut][..., 0] += DETECT * (drawn["optimizer"] == NADAM)[:, None, None]
+    return frame_of(world, drawn)
+
+
+def needed_with_nadam(world: Curves, runs: pd.DataFrame, **options: Any) -> int:
+    drawn = runs.drop_duplicates("configuration")[["depth", "optimizer"]].to_dict("records")
+    planned = planned_rows(world.question, cast(Any, drawn), 1, detect=DETECT, **options)
+    return next(row.needed for row in planned.rows if row.level == NADAM)
+
+
+def wins_with_nadam(world: Curves, needed: int, rng: np.random.Generator) -> bool:
+    """Return whether the row of the optimizer wins in a sweep in which it has so many configurations."""
+    sized = replace(world, configurations=needed * len(SPACE["optimizer"]))
+    (row,) = (one for one in rows_of(better_with_nadam(sized, rng), sized.question) if one.level == NADAM)
+    assert row.units == needed
+    return row.verdict is WINS
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("name", LEVEL_ROWS)
+def test_a_level_row_has_the_power_that_is_planned(name: str, sweeps: int) -> None:
+    """Power within 5 points of 80 %, where the spread between configurations is the one assumed."""
+    world, rng = as_assumed(LEVEL_ROWS[name]), np.random.default_rng(SEED)
+    needed = needed_with_nadam(world, better_with_nadam(world, rng))
+    found = [wins_with_nadam(world, needed, rng) for _ in range(sweeps)]
+    at_least(0.75, found, f"{name}, +2 at one of 11 levels, {needed} configurations there: wins")
+    at_most(0.85, found, f"{name}, +2 at one of 11 levels, {needed} configurations there: wins")
+
+
+@pytest.mark.simulation
+def test_a_level_row_has_the_power_that_a_pilot_plans(sweeps: int) -> None:
+    """In the mean over pilots of 35 configurations, of which five have the gain that is looked for."""
+    world, rng = as_assumed(LEVEL_ROWS["flat against steep"]), np.random.default_rng(SEED)
+    found: list[bool] = []
+    sizes: list[int] = []
+    for _ in range(sweeps):
+        pilot = better_with_nadam(replace(world, configurations=35), rng)
+        record = simulated_record(pilot, world.question)
+        sizes.append(needed_with_nadam(world, pilot, record=record, pilot=35))
+        found.append(wins_with_nadam(world, sizes[-1], rng))
+    spread = np.quantile(sizes, [0.1, 0.9])
+    what = f"+2 at one of 11 levels, pilots of 35 ask for {spread[0]:.0f} to {spread[1]:.0f} there: wins"
+    at_least(0.75, found, what)
+    at_most(0.87, found, what)
 
 
 @pytest.mark.simulation
