@@ -101,12 +101,15 @@ def flip(x: Any, key: Any, step: Any, xp: ModuleType | Any = np) -> Any:
     return xp.where(xp.reshape(u < 0.5, (x.shape[0], 1, 1, 1)), x, xp.flip(x, axis=2))
 
 
+CHANGES = {"none": (), "shift": (shift,), "shift_flip": (shift, flip)}
+"""Augmentation to what is done to each image in turn; each one begins with all of those before it."""
+
+
 def augment(x: Any, augmentation: str, key: Any, step: Any, xp: ModuleType | Any = np) -> Any:
     """Apply the augmentation `none`, `shift` or `shift_flip` to a batch of images."""
-    if augmentation == "none":
-        return x
-    x = shift(x, key, step, xp)
-    return flip(x, key, step, xp) if augmentation == "shift_flip" else x
+    for change in CHANGES[augmentation]:
+        x = change(x, key, step, xp)
+    return x
 
 
 def add_noise(x: Any, deviation: Any, key: Any, step: Any, xp: ModuleType | Any = np) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
+from study.batches import CHANGES
 from study.programs import Program, program_of
 from study.training import Training, digest_of
 
@@ -149,8 +150,8 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
     """
     activations = tuple(dict.fromkeys(training.activation for training in trainings))
     shared: dict[tuple[Program, int, bool, bool], dict[Training, None]] = {}
-    for training in trainings:
-        program = replace(program_of(training), activation="", optimizer="")
+    programs = _joined([program_of(training) for training in trainings])
+    for training, program in zip(trainings, programs, strict=True):
         noisy_scores = training.input_noise > 0 and training.noise_at == "test"
         key = (program, training.epochs, training.checkpoint == "best", noisy_scores)
         shared.setdefault(key, {}).setdefault(replace(training, activation=""))
@@ -172,3 +173,21 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
         found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
     known = {training: training for training in trainings}  # these have computed their digests
     return [replace(pack, members=tuple(known.get(each, each) for each in pack.members)) for pack in found]
+
+
+def _joined(programs: Sequence[Program]) -> list[Program]:
+    """Return the programs of packs for those of single trainings.
+
+    A part that some trainings of the design have, such as dropout, is in the programs of all: at a rate of 0
+    it changes nothing, and drawing its numbers costs less than compiling another program. A user's own
+    network is left as it is, as it may read its rates while it is built.
+    """
+    parts = {
+        "dropping": any(each.dropping for each in programs),
+        "noisy": any(each.noisy for each in programs),
+        "mixed": any(each.mixed for each in programs),
+        "augmentation": max(
+            (each.augmentation for each in programs), key=lambda name: len(CHANGES[name]), default="none"
+        ),
+    }
+    return [replace(each, activation="", optimizer="", **({} if each.static else parts)) for each in programs]

@@ -192,11 +192,14 @@ class CompiledPopulation:
         fixed: State = {
             "rates": [jnp.asarray(np.stack(column)) for column in zip(*rates, strict=True)],
             "optimizer": jnp.asarray([pack.optimizers.index(each.optimizer) for each in members]),
-            "keys": {
-                name: jnp.asarray(np.stack([streams.key(block, name) for block in blocks]))
-                for name in ("noise", "augmentation")
+            "blocks": {
+                "keys": {
+                    name: jnp.asarray(np.stack([streams.key(block, name) for block in blocks]))
+                    for name in ("noise", "augmentation")
+                },
+                "noise": jnp.asarray([block.input_noise for block in blocks], jnp.float32),
+                "changes": jnp.asarray([len(batches.CHANGES[block.augmentation]) for block in blocks]),
             },
-            "noise": jnp.asarray([block.input_noise for block in blocks], jnp.float32),
         }
         return state, fixed
 
@@ -222,7 +225,10 @@ class CompiledPopulation:
         if not self.program.mixed:
             return None
         blocks, steps = pack.members[: pack.blocks], pack.epochs * self._steps
-        drawn = {block: batches.mixing_coefficients(block, steps) for block in dict.fromkeys(blocks)}
+        drawn = {
+            block: batches.mixing_coefficients(block, steps) if block.mixup else np.ones(steps, np.float32)
+            for block in dict.fromkeys(blocks)
+        }
         return np.stack([drawn[block] for block in blocks], axis=1)
 
     def _images(self, pack: Pack, name: str) -> np.ndarray:

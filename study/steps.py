@@ -80,15 +80,15 @@ class Steps:
         new = [old if value is None else value for old, value in zip(other, new, strict=True)]
         return logits, sum(penalties, jnp.float32(0.0)), new
 
-    def _batch(
-        self, data: Any, rows: Any, coefficient: Any, keys: Any, noise: Any, step: Any
-    ) -> tuple[Any, Any]:
+    def _batch(self, data: Any, rows: Any, coefficient: Any, block: State, step: Any) -> tuple[Any, Any]:
         """Return inputs and one-hot targets of a block."""
         x = data[0][rows]
         y = jax.nn.one_hot(data[1][rows], self._classes)
-        x = batches.augment(x, self._program.augmentation, keys["augmentation"], step, ops)
+        for number, change in enumerate(batches.CHANGES[self._program.augmentation]):
+            changed = change(x, block["keys"]["augmentation"], step, ops)
+            x = jnp.where(number < block["changes"], changed, x)
         if self._program.noisy:
-            x = batches.add_noise(x, noise, keys["noise"], step, ops)
+            x = batches.add_noise(x, block["noise"], block["keys"]["noise"], step, ops)
         if self._program.mixed:
             x, y = batches.mix(x, coefficient, ops), batches.mix(y, coefficient, ops)
         return x, y
@@ -125,8 +125,8 @@ class Steps:
             carry: tuple[State, Any], batch: tuple[Any, Any]
         ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
             members, step = carry
-            prepare = jax.vmap(self._batch, in_axes=(None, 0, 0, 0, 0, None))
-            x, y = prepare(data, *batch, fixed["keys"], fixed["noise"], step)
+            prepare = jax.vmap(self._batch, in_axes=(None, 0, 0, 0, None))
+            x, y = prepare(data, *batch, fixed["blocks"], step)
             x, y = (jnp.concatenate([array] * self._repeats) for array in (x, y))
             per_member = {"rates": fixed["rates"], "optimizer": fixed["optimizer"]}
             train = jax.vmap(self._step, in_axes=(0, 0, 0, 0, None))

@@ -84,15 +84,29 @@ def test_what_a_pack_shares_is_what_its_program_is_built_from(blocks: list[Train
         *(replace(each, input_noise=0.2) for each in blocks[:2]),
     ]
     for pack in packs(design(varied, ACTIVATIONS), MEMBERS):
-        assert {replace(program_of(each), activation="", optimizer="") for each in pack.members} == {
-            pack.program
-        }
+        assert {
+            replace(program_of(each), activation="", optimizer="", noisy=True) for each in pack.members
+        } == {pack.program}
         assert {each.epochs for each in pack.members} == {pack.epochs}
         assert {each.checkpoint == "best" for each in pack.members} == {pack.best}
         assert {each.noise_at == "test" and each.input_noise > 0 for each in pack.members} == {
             pack.noisy_scores
         }
         assert {each.optimizer for each in pack.members} <= set(pack.optimizers)
+
+
+def test_what_costs_nothing_at_a_rate_of_0_makes_no_other_program(blocks: list[Training]) -> None:
+    changes = ({}, {"dropout": 0.2}, {"mixup": 0.4}, {"input_noise": 0.1}, {"augmentation": "shift"})
+    varied = [replace(block, **changes[i % 5]) for i, block in enumerate(blocks[:5])]
+    (program,) = {pack.program for pack in packs(design(varied, ACTIVATIONS), MEMBERS)}
+    assert (program.dropping, program.mixed, program.noisy, program.augmentation) == (
+        True,
+        True,
+        True,
+        "shift",
+    )
+    own = [replace(block, architecture="mine:network") for block in varied]
+    assert len({pack.program for pack in packs(design(own, ACTIVATIONS), MEMBERS)}) == 5
 
 
 def test_a_pack_is_left_whole_until_all_of_it_is_done(blocks: list[Training]) -> None:
