@@ -9,7 +9,7 @@ random layers differ between backends and change when jit compilation is switche
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -121,13 +121,18 @@ BATCH_NORMALIZATION = {"momentum": 0.9, "epsilon": 1e-3}
 trainings have a few hundred steps, in which the slower average never arrives."""
 
 
+def normalize(x: keras.KerasTensor, *, batch_normalization: bool, scale: bool = True) -> keras.KerasTensor:
+    """Add batch normalization where it is asked for; `scale`: with a learned factor for each channel."""
+    if not batch_normalization:
+        return x
+    return keras.layers.BatchNormalization(**BATCH_NORMALIZATION, scale=scale)(x)
+
+
 def activate(
     x: keras.KerasTensor, activation: Callable[[Any], Any], *, batch_normalization: bool
 ) -> keras.KerasTensor:
     """Add optional batch normalization, then the activation."""
-    if batch_normalization:
-        x = keras.layers.BatchNormalization(**BATCH_NORMALIZATION)(x)
-    return keras.layers.Activation(activation)(x)
+    return keras.layers.Activation(activation)(normalize(x, batch_normalization=batch_normalization))
 
 
 def dense(units: int, rates: Rates) -> keras.layers.Dense:
@@ -135,8 +140,22 @@ def dense(units: int, rates: Rates) -> keras.layers.Dense:
     return keras.layers.Dense(units, kernel_initializer=FromTraining(), kernel_regularizer=Penalty(rates))
 
 
-def convolution(filters: int, size: int, rates: Rates) -> keras.layers.Conv2D:
-    """Return a hidden convolution that keeps height and width; kernel as in `dense`."""
+def convolution(
+    filters: int,
+    size: int | tuple[int, int],
+    rates: Rates,
+    *,
+    strides: int = 1,
+    padding: Literal["same", "valid"] = "same",
+    use_bias: bool = True,
+) -> keras.layers.Conv2D:
+    """Return a hidden convolution, by default one that keeps height and width; kernel as in `dense`."""
     return keras.layers.Conv2D(
-        filters, size, padding="same", kernel_initializer=FromTraining(), kernel_regularizer=Penalty(rates)
+        filters,
+        size,
+        strides=strides,
+        padding=padding,
+        use_bias=use_bias,
+        kernel_initializer=FromTraining(),
+        kernel_regularizer=Penalty(rates),
     )

@@ -14,6 +14,7 @@ from statistics import median
 
 from study import ledger
 from study.architectures import ARCHITECTURES
+from study.architectures.sizes import COUNTED, size_of
 from study.datasets import DATASETS
 from study.errors import InputError
 from study.ledger import Entry
@@ -247,9 +248,13 @@ def _images(training: Training) -> int:
 def size(training: Training) -> tuple[int, float]:
     """Return weight layers and multiply-adds per example; a user's own network counts as 4 x 256."""
     card = DATASETS.get(training.dataset)
-    height, width_, channels = card.input_shape if card else (32, 32, 3)
-    own = training.architecture not in ARCHITECTURES
-    arguments = {"depth": 4, "width": 256} if own else dict(training.architecture_arguments)
+    height, width_, channels = shape = card.input_shape if card else (32, 32, 3)
+    arguments = dict(training.architecture_arguments)
+    if training.architecture in COUNTED:
+        layers, multiply_adds, *_ = size_of(training.architecture, shape, arguments)
+        return layers, multiply_adds
+    if training.architecture not in ARCHITECTURES:
+        arguments = {"depth": 4, "width": 256}
     depth, width = int(arguments["depth"]), int(arguments["width"])
     inputs, hidden, convolutions = height * width_ * channels, depth - 1, 0.0
     if training.architecture == "convmlp":
@@ -261,6 +266,13 @@ def size(training: Training) -> tuple[int, float]:
 
 def _memory_mib(training: Training) -> float:
     card = DATASETS.get(training.dataset)
-    pixels = math.prod(card.input_shape) if card else 3072
+    shape = card.input_shape if card else (32, 32, 3)
     images = (card.train_size + card.validation_size + card.test_size) if card else 60_000
-    return (3 * images * pixels * 4 + 8 * 4 * size(training)[1]) / 2**20
+    numbers = 3 * images * math.prod(shape)
+    if training.architecture in COUNTED:
+        # Weights, gradients and slots; of each output, what comes of it and the gradients of both.
+        size_ = size_of(training.architecture, shape, dict(training.architecture_arguments))
+        numbers += 8 * size_.parameters + 4 * training.batch_size * size_.outputs
+    else:
+        numbers += 8 * size(training)[1]
+    return 4 * numbers / 2**20

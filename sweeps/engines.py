@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from study.architectures import ARCHITECTURES
 from study.errors import InputError
 from study.packing import MEMBERS, Group, Pack, groups, packs
 from study.references import is_reference
@@ -12,10 +13,21 @@ from sweeps.spec import SweepSpec
 AUTO = {
     ("mlp", "cpu"): "population",
     ("convmlp", "cpu"): "fit",
+    ("lenet4", "cpu"): "fit",
+    ("mini_vgg", "cpu"): "fit",
+    ("squeezenet", "cpu"): "fit",
+    ("resnet_v1", "cpu"): "fit",
+    ("resnet_v2", "cpu"): "fit",
     ("mlp", "gpu"): "population",
     ("convmlp", "gpu"): "population",
+    ("lenet4", "gpu"): "population",
+    ("mini_vgg", "gpu"): "population",
+    ("squeezenet", "gpu"): "population",
+    ("resnet_v1", "gpu"): "population",
+    ("resnet_v2", "gpu"): "population",
 }
-"""Architecture and kind of device to the faster engine; measured on CPUs, see docs/performance.md."""
+"""Architecture and kind of device to the faster engine, where both can train it. Measured on CPUs, see
+docs/performance.md and docs/architectures.md; on GPUs assumed."""
 
 NAMES = ("fit", "population")
 
@@ -42,6 +54,13 @@ def choose(asked: str, spec: SweepSpec) -> tuple[str, str]:
         raise InputError(
             f"--engine takes auto, {' or '.join(NAMES)}, and {asked!r} was given; leave it out for auto."
         )
+    entry = ARCHITECTURES.get(spec.architecture)
+    able = NAMES if entry is None else entry.engines
+    if asked != "auto" and asked not in able:
+        raise InputError(
+            f"--engine {asked} does not train {spec.architecture}, which is for {' and '.join(able)} alone; "
+            f"use {able[0]}, or leave --engine out."
+        )
     if spec.design == "tuned":
         if asked == "population":
             raise InputError(
@@ -54,6 +73,8 @@ def choose(asked: str, spec: SweepSpec) -> tuple[str, str]:
     own = [name for name in (spec.architecture, *spec.activations) if is_reference(name)]
     if own:
         return "fit", f"fit ({own[0]} is your own and may need TensorFlow; try --engine population)"
+    if len(able) == 1:
+        return able[0], f"{able[0]} (the engine that {spec.architecture} is for)"
     kind = device_kind()
     name = AUTO[spec.architecture, kind]
     return name, f"{name} (the faster one for {spec.architecture} on a {kind.upper()})"

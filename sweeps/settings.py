@@ -5,7 +5,7 @@ The arguments of an architecture (`depth`, `width`) have the same shape and come
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from study.architectures import ARCHITECTURES
@@ -42,6 +42,8 @@ class Setting:
         Ends of the range of a number, both included unless said otherwise.
     open_below, open_above : bool
         Whether the minimum or the maximum itself is excluded.
+    step : int
+        Distance of the values of a whole number from the minimum on.
     names : tuple of str
         The names that are allowed.
     owner : str
@@ -55,6 +57,7 @@ class Setting:
     maximum: float = 1
     open_below: bool = False
     open_above: bool = False
+    step: int = 1
     names: tuple[str, ...] = ()
     owner: str = ""
 
@@ -97,10 +100,22 @@ class Setting:
                 else (f"at most {high}", f"lower it to {high} or less")
             )
         else:
-            return None
+            return self._complaint_of_step(int(number)) if self.step > 1 else None
         verb = "needs" if number < self.maximum else "takes"
         rule = f"{self.owner} {verb} {bound} {self.meaning}" if self.owner else f"{key} must be {bound}"
         return f"{rule}; {fix}."
+
+    @property
+    def form(self) -> str:
+        """The values of a whole number with steps as a formula, such as `6n + 2`; empty without steps."""
+        return f"{self.step}n + {self.minimum % self.step or self.step:g}" if self.step > 1 else ""
+
+    def _complaint_of_step(self, value: int) -> str | None:
+        """Return the rule that a value within the bounds breaks when it is between two steps, or None."""
+        below = value - (value - int(self.minimum)) % self.step
+        if below == value:
+            return None
+        return f"{self.owner} needs {self.form} {self.meaning}; write {below} or {below + self.step}."
 
     def _takes_type_of(self, value: Level) -> bool:
         if self.kind == "switch" or isinstance(value, bool):
@@ -186,6 +201,8 @@ _KINDS: Mapping[type, Kind] = {int: "whole number", float: "number", bool: "swit
 _MEANINGS = {
     "depth": "weight layers (hidden layers and the output layer)",
     "width": "units in each hidden layer",
+    "width_multiplier": "times the filters and units of each hidden layer",
+    "routings": "rounds of routing between capsules",
 }
 
 
@@ -200,13 +217,18 @@ def settings_of(architecture: str) -> dict[str, Setting]:
     """
     settings = dict(TRAINING_SETTINGS)
     if architecture in ARCHITECTURES:
-        for name, argument in ARCHITECTURES[architecture].arguments.items():
+        entry = ARCHITECTURES[architecture]
+        settings["batch_normalization"] = replace(
+            settings["batch_normalization"], default=entry.batch_normalization
+        )
+        for name, argument in entry.arguments.items():
             settings[name] = Setting(
                 kind=_KINDS[argument.type],
                 meaning=_MEANINGS.get(name, name),
                 default=argument.default,
                 minimum=argument.minimum,
                 maximum=argument.maximum,
+                step=argument.step,
                 owner=architecture,
             )
     return settings

@@ -357,7 +357,7 @@ def _factor(name: str, table: FactorTable, setting: Setting) -> Factor:
         low=low,
         high=high,
         integer=integer,
-        step=table.step or 1 if integer and not table.log else None,
+        step=table.step or setting.step if integer and not table.log else None,
         log=table.log,
         relative=table.relative,
     )

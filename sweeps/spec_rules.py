@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import InitErrorDetails
 
+from study.architectures import ARCHITECTURES, too_small
 from study.datacards import DATASETS
 from study.question import Factor
 from study.references import is_reference
@@ -233,6 +234,9 @@ def _range(name: str, table: "FactorTable", setting: Setting) -> Mistakes:
     elif table.log and math.isinf(high / low):
         rule = "a logarithmic range spans at most 300 powers of ten; raise it."
         yield wrong_value((*path, "low"), low, rule)
+    elif table.log and setting.step > 1:
+        rule = f"is for any number, but {setting.owner} needs {setting.form} {setting.meaning}"
+        yield broken_rule((*path, "log"), f"{rule}; remove it, or write levels = [...].")
     elif table.step is not None:
         yield from _step((*path, "step"), table.step, table, setting)
 
@@ -245,6 +249,9 @@ def _step(path: Path, step: int, table: "FactorTable", setting: Setting) -> Mist
         yield broken_rule(path, "is given together with log; remove one of the two.")
     elif step < 1:
         yield wrong_value(path, step, "must be at least 1; raise it to 1 or more.")
+    elif step % setting.step:
+        rule = f"{setting.owner} needs {setting.form} {setting.meaning}"
+        yield wrong_value(path, step, f"{rule}; write a multiple of {setting.step}, or remove it.")
     elif (high - low) % step:
         last = high - (high - low) % step
         rule = f"does not lead from {low} to {high}; write high = {last} or {last + step}."
@@ -271,6 +278,12 @@ def _fixed(spec: "SweepSpec") -> Mistakes:
 def _data(spec: "SweepSpec") -> Mistakes:
     """Check what depends on the images; of a user's own data set only `train_size` is known."""
     card = DATASETS.get(spec.dataset)
+    if (
+        card is not None
+        and spec.architecture in ARCHITECTURES
+        and (rule := too_small(spec.architecture, card.input_shape))
+    ):
+        yield wrong_value(("architecture",), spec.architecture, f"that {rule}")
     images = spec.train_size
     if card is not None:
         if spec.train_size is not None and spec.train_size > card.train_size:

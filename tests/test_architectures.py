@@ -34,11 +34,14 @@ def arguments(depth: int, width: int) -> tuple[tuple[str, int], ...]:
 
 def longest_path(model: keras.Model) -> int:
     """Return the number of layers with a kernel on the longest path from the inputs to the output."""
+    known: dict[int, int] = {}
 
     def below(tensor: Any) -> int:
-        layer, node, _ = tensor._keras_history
-        inputs = layer._inbound_nodes[node].input_tensors
-        return int(hasattr(layer, "kernel")) + max(map(below, inputs), default=0)
+        if id(tensor) not in known:
+            layer, node, _ = tensor._keras_history
+            inputs = layer._inbound_nodes[node].input_tensors
+            known[id(tensor)] = int(hasattr(layer, "kernel")) + max(map(below, inputs), default=0)
+        return known[id(tensor)]
 
     return below(model.outputs[0])
 

@@ -17,6 +17,9 @@ from sweeps import engines
 from sweeps.executors import ENGINES
 from sweeps.spec import parse
 
+RESNET = {"architecture": "resnet_v1", "factors.depth.levels": [8, 20], "fixed": {}}
+INCEPTION = {"architecture": "inception_resnet_v2", "factors.depth.levels": [32, 176], "fixed": {}}
+
 
 @pytest.fixture(params=sorted(ENGINES))
 def engine(request: pytest.FixtureRequest, child_of: Callable[[str], Child]) -> Child:
@@ -192,6 +195,9 @@ def test_missing_data_is_one_sentence(engine: Child, training: Training) -> None
             "fit",
             "fit (the faster one for convmlp on a CPU)",
         ),
+        ("auto", RESNET, False, "fit", "fit (the faster one for resnet_v1 on a CPU)"),
+        ("auto", INCEPTION, True, "fit", "fit (the engine that inception_resnet_v2 is for)"),
+        ("fit", INCEPTION, True, "fit", "fit (asked for)"),
         ("fit", {}, False, "fit", "fit (asked for)"),
         ("population", {}, False, "population", "population (asked for)"),
         ("auto", TUNED, False, "fit", "fit (a tuned sweep trains one after another)"),
@@ -227,6 +233,11 @@ def test_the_engine_is_chosen_by_architecture_and_device(
     [
         ("fast", {}, "--engine takes auto, fit or population, and 'fast' was given; leave it out for auto."),
         ("population", TUNED, "--engine population trains many configurations at once, and a tuned sweep"),
+        (
+            "population",
+            INCEPTION,
+            "--engine population does not train inception_resnet_v2, which is for fit alone; use fit",
+        ),
     ],
 )
 def test_an_engine_that_cannot_is_refused(asked: str, changes: dict[str, object], words: str) -> None:

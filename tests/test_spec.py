@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 from small_specs import GONE, OFAT, OWN, PAIRED, PROFILED, TUNED, edited
 
+from study.architectures import ARCHITECTURES
 from study.errors import InputError
 from study.optimizers import OPTIMIZERS
 from study.question import Factor, Question
@@ -386,9 +387,9 @@ def test_the_docs_have_every_key_with_its_default(section: str, model: type[Base
 
 def test_the_docs_have_every_setting_with_its_default() -> None:
     rows = rows_of("Settings")
-    known = {**settings_of("convmlp"), **settings_of("mlp")}
+    known = {name: setting for each in ARCHITECTURES for name, setting in settings_of(each).items()}
     assert list(rows) == list(known)
-    for architecture in ("mlp", "convmlp"):
+    for architecture in ARCHITECTURES:
         for name, setting in settings_of(architecture).items():
             assert shown(setting.default).strip('"') in rows[name]
     for name, setting in known.items():

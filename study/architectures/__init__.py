@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 class Argument(NamedTuple):
-    """One argument of an architecture, which a spec may vary as a factor."""
+    """One argument of an architecture, which a spec may vary as a factor.
+
+    A whole number takes the values `minimum`, `minimum + step`, ... up to `maximum`.
+    """
 
     type: type
     minimum: float
     maximum: float
     default: int | float | str | bool
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,23 @@ class Architecture:
         Module whose function `build` makes the network; imports Keras.
     arguments : dict of str to Argument
         What a spec may set beside the training's own keys.
+    batch_normalization : bool
+        Whether the published network has it, which is the default of a spec.
+    smallest : int
+        Smallest height and width of its inputs, in pixels.
+    engines : tuple of str
+        Those that can train it.
     """
 
     description: str
     module: str
     arguments: Mapping[str, Argument]
+    batch_normalization: bool = False
+    smallest: int = 1
+    engines: tuple[str, ...] = ("fit", "population")
 
+
+_MULTIPLIER = Argument(float, 0.01, 16, 1.0)
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "mlp": Architecture(
@@ -57,6 +72,52 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "two 5x5 convolutions, then dense layers: the network of the original depth study",
         "study.architectures.convmlp",
         {"depth": Argument(int, 4, 1000, 4), "width": Argument(int, 1, 65536, 500)},
+    ),
+    "lenet4": Architecture(
+        "two 5x5 convolutions with pooling, one dense layer",
+        "study.architectures.lenet4",
+        {"width_multiplier": _MULTIPLIER},
+        smallest=4,
+    ),
+    "mini_vgg": Architecture(
+        "two pairs of 3x3 convolutions with pooling, one dense layer",
+        "study.architectures.mini_vgg",
+        {"width_multiplier": _MULTIPLIER},
+        batch_normalization=True,
+        smallest=4,
+    ),
+    "squeezenet": Architecture(
+        "eight fire modules with simple bypass: the network of the original significance study",
+        "study.architectures.squeezenet",
+        {"width_multiplier": _MULTIPLIER},
+        batch_normalization=True,
+        smallest=8,
+    ),
+    "resnet_v1": Architecture(
+        "three stages of residual blocks, activation after addition",
+        "study.architectures.resnet_v1",
+        {"depth": Argument(int, 8, 1202, 20, step=6), "width_multiplier": _MULTIPLIER},
+        batch_normalization=True,
+    ),
+    "resnet_v2": Architecture(
+        "three stages of residual bottlenecks, activation before convolution",
+        "study.architectures.resnet_v2",
+        {"depth": Argument(int, 11, 1001, 20, step=9), "width_multiplier": _MULTIPLIER},
+        batch_normalization=True,
+    ),
+    "inception_resnet_v2": Architecture(
+        "residual inception blocks, the stem made for images of 32x32",
+        "study.architectures.inception_resnet_v2",
+        {"depth": Argument(int, 32, 336, 176, step=16), "width_multiplier": _MULTIPLIER},
+        batch_normalization=True,
+        engines=("fit",),
+    ),
+    "capsule": Architecture(
+        "four 3x3 convolutions, then capsules with routing by agreement",
+        "study.architectures.capsule",
+        {"routings": Argument(int, 1, 100, 3), "width_multiplier": _MULTIPLIER},
+        smallest=14,
+        engines=("fit",),
     ),
 }
 
@@ -87,11 +148,13 @@ def build(
     Raises
     ------
     InputError
-        If a user's own function does not take what the spec gives, or does not return a Keras model
-        from `input_shape` to `classes` logits.
+        If the images are too small, or a user's own function does not take what the spec gives, or does
+        not return a Keras model from `input_shape` to `classes` logits.
     """
     arguments = dict(program.architecture_arguments)
     if ":" not in program.architecture:
+        if complaint := too_small(program.architecture, input_shape):
+            raise InputError(f"the architecture {program.architecture} {complaint}")
         module = importlib.import_module(ARCHITECTURES[program.architecture].module)
         return module.build(
             input_shape,
@@ -102,6 +165,18 @@ def build(
             **arguments,
         )
     return _build_own(program, input_shape, classes, activation, arguments)
+
+
+def too_small(name: str, input_shape: tuple[int, int, int]) -> str | None:
+    """Return why images of a shape are too small for an architecture of the catalogue, or None."""
+    height, width, _ = input_shape
+    smallest = ARCHITECTURES[name].smallest
+    if min(height, width) >= smallest:
+        return None
+    return (
+        f"needs images of at least {smallest}x{smallest} pixels, and these have {height}x{width}; "
+        "choose another data set, or another architecture."
+    )
 
 
 def _build_own(
