@@ -29,7 +29,7 @@ STATIC: Factors = {
     "augmentation": ({}, {"augmentation": "shift"}, {"augmentation": "shift_flip"}),
     "mixup": ({}, {"mixup": 0.4}),
 }
-"""Factors that make another program of the reference; of the fast engine batch normalization and the noise of scores alone."""
+"""Factors that make another program of the reference; of the fast engine only the first does, and noise on scores."""
 
 FEW: Factors = {
     "activation": tuple({"activation": name} for name in ("mish", "relu", "gelu")),
