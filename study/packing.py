@@ -7,6 +7,7 @@ that grows keeps the packs it has. It does depend, in its last digits, on how ma
 allows fewer, that is recorded before it is used.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Self
@@ -15,8 +16,11 @@ from study.batches import CHANGES
 from study.programs import Program, program_of
 from study.training import Training, digest_of
 
-MEMBERS = {"cpu": 24, "gpu": 256}
+MEMBERS = {"cpu": 12, "gpu": 256}
 """About how many members a pack has, by kind of device; see docs/performance.md."""
+
+ENOUGH = {"cpu": 4e6, "gpu": math.inf}
+"""Operations of a layer's step, of one member, that keep a device busy: more members gain nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +135,12 @@ def groups(trainings: Sequence[Training]) -> list[Group]:
     ]
 
 
-def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] | None = None) -> list[Pack]:
+def packs(
+    trainings: Sequence[Training],
+    members: int,
+    sizes: Mapping[str, int] | None = None,
+    enough: float = math.inf,
+) -> list[Pack]:
     """Pack the trainings of a whole design.
 
     Parameters
@@ -142,6 +151,9 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
         About how many members a pack has.
     sizes : dict of str to int
         Places for blocks, by `Pack.shape`, where memory allows fewer.
+    enough : float
+        Operations of a layer's step from which on a pack has one block: a place left empty costs as much as
+        one that is taken.
 
     Returns
     -------
@@ -168,7 +180,8 @@ def packs(trainings: Sequence[Training], members: int, sizes: Mapping[str, int] 
             members=tuple(replace(block, activation=name) for name in activations for block in blocks),
         )
         levels = len(blocks) // len({block.block for block in blocks})
-        full = whole.in_parts(levels * max(1, members // (len(activations) * levels)))
+        most = members if _layer_operations(program) < enough else 1
+        full = whole.in_parts(levels * max(1, most // (len(activations) * levels)))
         size = (sizes or {}).get(whole.shape)
         found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
     known = {training: training for training in trainings}  # these have computed their digests
@@ -191,3 +204,9 @@ def _joined(programs: Sequence[Program]) -> list[Program]:
         ),
     }
     return [replace(each, activation="", optimizer="", **({} if each.static else parts)) for each in programs]
+
+
+def _layer_operations(program: Program) -> float:
+    """Return the floating point operations of a step of a dense hidden layer: forward, and backward twice."""
+    width = dict(program.architecture_arguments).get("width", 0)
+    return 6.0 * float(width) ** 2 * program.batch_size if isinstance(width, int) else 0.0

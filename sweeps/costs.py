@@ -5,6 +5,7 @@ rate; a cost per program and its layers), scaled by what trainings in the same h
 timings the assumptions themselves are used, and printed.
 """
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -187,7 +188,8 @@ def _seconds(engine: str, left: Sequence[Group | Pack], scales: tuple[float, flo
     training_scale, build_scale = scales
     first = {group.program: group.trainings[0] for group in left}
     built = sum(speed.program(training) for training in first.values())
-    trained = sum(speed.training(each) for group in left for each in group.trainings)
+    places = (group.members if isinstance(group, Pack) else group.trainings for group in left)
+    trained = sum(speed.training(each) for each in itertools.chain.from_iterable(places))
     return build_scale * built + training_scale * trained
 
 

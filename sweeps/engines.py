@@ -5,7 +5,7 @@ from pathlib import Path
 
 from study.architectures import ARCHITECTURES
 from study.errors import InputError
-from study.packing import MEMBERS, Group, Pack, groups, packs
+from study.packing import ENOUGH, MEMBERS, Group, Pack, groups, packs
 from study.references import is_reference
 from study.training import Training
 from sweeps.spec import SweepSpec
@@ -103,6 +103,8 @@ def grouped(
         Packs that memory made smaller, as `study.ledger.Record.sizes`.
     """
     whole: list[Group | Pack] = (
-        [*packs(trainings, MEMBERS[kind], sizes)] if engine == "population" else [*groups(trainings)]
+        [*packs(trainings, MEMBERS[kind], sizes, ENOUGH[kind])]
+        if engine == "population"
+        else [*groups(trainings)]
     )
     return [left for group in whole if (left := group.without(done)) is not None]

@@ -128,6 +128,14 @@ def test_more_activations_than_members_make_packs_of_one_block(blocks: list[Trai
     assert [pack.blocks for pack in made] == [1, 1]
 
 
+def test_networks_that_keep_the_device_busy_are_packed_block_by_block(blocks: list[Training]) -> None:
+    wide = [replace(each, architecture_arguments=(("depth", 3), ("width", 512))) for each in blocks]
+    asked = design([*blocks, *wide], ACTIVATIONS)
+    made = packs(asked, MEMBERS, enough=4e6)
+    assert [pack.blocks for pack in made] == [4] * 7 + [1] * 21
+    assert [each for pack in made for each in pack.trainings] == asked
+
+
 def test_packs_do_not_depend_on_the_hash_seed() -> None:
     code = """
 from pathlib import Path
