@@ -6,6 +6,7 @@ must be before any array is, and nothing in it is ever unpickled.
 """
 
 import contextlib
+import getpass
 import hashlib
 import io
 import os
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from study.checksums import Arrays, remedy
 from study.datacards import DataCard
@@ -157,8 +159,10 @@ def download(card: DataCard) -> dict[str, np.ndarray]:
     InputError
         If Keras fails, as it does without a network, or gives other arrays.
     """
+    # Processes of a sweep that start together must not write the same file of Keras at once.
+    lock = FileLock(Path(tempfile.gettempdir()) / f"mishstudy-{card.name}-{getpass.getuser()}.lock")
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), lock:
             import keras
 
             (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, card.name).load_data()

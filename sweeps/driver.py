@@ -32,7 +32,7 @@ from sweeps.ray_workers import Cluster, RayWorkers
 from sweeps.spec import SweepSpec
 from sweeps.trials import Trials, block_value, open_storage
 from sweeps.tuning import Tuner
-from sweeps.workers import Workers, count_for
+from sweeps.workers import Workers, count_for, units_of
 
 if TYPE_CHECKING:
     import optuna
@@ -119,7 +119,7 @@ class Driver:
         """Train what is missing and record it."""
         known = self._record.entries if self._record else ()
         if missing:
-            self._fingerprint = self._start(to_train or self._examples())
+            self._fingerprint = self._start(to_train or self._examples(), planned)
         self._write_down(self._fingerprint)
         self._tracker = Tracker(
             self._options.tracking_uri or self._home.tracking_uri,
@@ -219,12 +219,13 @@ class Driver:
             )
             return
         assert self._ledger is not None
-        fingerprint = self._open(cross_check.REFERENCE)
+        repeated = groups(trainings)
+        fingerprint = self._open(cross_check.REFERENCE, repeated)
         assert self._executor is not None
         if self._record is None or fingerprint not in self._record.references:
             self._ledger.reference(fingerprint)
         self._monitor.check(len(trainings))
-        for result in self._executor.train(groups(trainings)):
+        for result in self._executor.train(repeated):
             self._ledger.check(result)
             self._monitor.checked()
 
@@ -291,9 +292,11 @@ class Driver:
             for name in self._spec.activations
         ]
 
-    def _start(self, to_train: list[PlannedTraining]) -> Mapping[str, Any]:
-        """Start the training process, check the user's own functions and the environment."""
-        fingerprint = self._open(self._options.engine)
+    def _start(self, to_train: list[PlannedTraining], planned: list[PlannedTraining]) -> Mapping[str, Any]:
+        """Start the training processes, check the user's own functions and the environment."""
+        trainings = [item.training for item in planned or to_train]
+        work = grouped(self._options.engine, device_kind(), trainings, ())
+        fingerprint = self._open(self._options.engine, work)
         assert self._executor is not None
         self._kind = "cpu" if fingerprint["device"] == "cpu" else "gpu"
         if self._record is not None and not self._options.accept_mixed:
@@ -306,12 +309,12 @@ class Driver:
             self._executor.check(list(firsts.values()))
         return fingerprint
 
-    def _open(self, engine: str) -> Mapping[str, Any]:
-        """Start the training process of an engine in place of the one there is; return its environment."""
+    def _open(self, engine: str, work: Sequence[Group | Pack]) -> Mapping[str, Any]:
+        """Start training processes of an engine in place of those there are; return their environment."""
         spec = self._spec
         if self._executor is not None:
             self._executor.stop()
-        self._executor = self._new_executor(engine)
+        self._executor = self._new_executor(engine, len(units_of(work, self._workers)))
         ready: Ready = self._executor.start()
         return environment.fingerprint(
             engine=engine,
@@ -323,7 +326,7 @@ class Driver:
             machine=ready.machine,
         )
 
-    def _new_executor(self, engine: str) -> Workers | RayWorkers:
+    def _new_executor(self, engine: str, units: int) -> Workers | RayWorkers:
         spec, options = self._spec, self._options
         setup = Setup(
             engine=engine,
@@ -343,7 +346,7 @@ class Driver:
             retries=spec.retries,
             epoch_timeout=spec.epoch_timeout,
         )
-        return Workers(child, self._workers, self._hear)
+        return Workers(child, min(self._workers, units), self._hear)
 
     def _write_down(self, fingerprint: Mapping[str, Any]) -> None:
         """Store the spec and what it was expected to cost, and open the ledger for what follows."""

@@ -65,7 +65,9 @@ class Workers:
         self._split = False
 
     def start(self) -> Ready:
-        """Start the first child, see `ChildExecutor.start`."""
+        """Start the children, and wait for the first, see `ChildExecutor.start`."""
+        for child in self._children[1:]:
+            child.launch()
         return self._children[0].start()
 
     def check(self, trainings: Sequence[Training]) -> None:
