@@ -11,6 +11,7 @@ import pytest
 from engine_children import Child, process_with
 
 from study.activations import ACTIVATIONS, canonical
+from study.architectures import ARCHITECTURES
 from study.initializers import INITIALIZERS
 from study.optimizers import OPTIMIZERS
 from study.packing import packs
@@ -311,6 +312,39 @@ def test_each_step_of_a_deep_network_equals_the_reference_from_the_same_state(
     np.testing.assert_allclose(losses[:50], expected, rtol=PARITY)
     # Lion takes the sign: an element near 0 that turns makes twice its step.
     assert max(errors) < (0.05 if optimizer == "lion" else 1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("lenet4", ()),
+        ("mini_vgg", ()),
+        ("squeezenet", ()),
+        ("resnet_v1", (("depth", 8),)),
+        ("resnet_v2", (("depth", 11),)),
+    ],
+)
+def test_each_step_of_a_convolutional_network_equals_the_reference_from_the_same_state(
+    inside: ProcessPoolExecutor,
+    reference: ProcessPoolExecutor,
+    training: Training,
+    name: str,
+    arguments: tuple[tuple[str, int], ...],
+) -> None:
+    """As published, with or without batch normalization, an eighth as wide."""
+    small = replace(
+        training, train_size=32, batch_size=32, epochs=12, dropout=0.1, initializer="he_normal",
+        regularizer="l2", regularizer_strength=1e-3, architecture=name,
+        architecture_arguments=(*arguments, ("width_multiplier", 0.125)),
+        batch_normalization=ARCHITECTURES[name].batch_normalization, optimizer="sgd", learning_rate=0.05,
+    )  # fmt: skip
+    states, losses = inside.submit(_states, small, 12).result()
+    expected, errors = reference.submit(_reference_steps, small, states).result()
+    assert len(set(losses)) == 12
+    np.testing.assert_allclose(losses[:11], expected, rtol=PARITY)
+    assert max(errors) < 1e-3
 
 
 @pytest.mark.slow
