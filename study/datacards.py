@@ -4,6 +4,7 @@ import difflib
 from dataclasses import dataclass
 
 from study.errors import InputError
+from study.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +20,7 @@ class DataCard:
     input_shape : tuple of int
         Height, width and channels of an image.
     classes : int
-        Number of classes; labels are 0 to `classes` - 1.
+        Number of classes; labels are 0 to `classes` - 1. A segmentation has two: background and foreground.
     train_size, validation_size, test_size : int
         Images in the three cuts.
     flip_allowed : bool
@@ -30,6 +31,8 @@ class DataCard:
         Where it comes from.
     note : str
         What every table must say about the data; empty where there is nothing to say.
+    task : {"classification", "segmentation"}
+        Whether the labels are classes of images or masks.
     """
 
     name: str
@@ -43,10 +46,16 @@ class DataCard:
     licence: str
     source: str
     note: str = ""
+    task: Task = "classification"
+
+    @property
+    def logits(self) -> int:
+        """Outputs of a network: one per class, or one per pixel in a segmentation."""
+        return self.classes if self.task == "classification" else 1
 
 
-_CIFAR10_LICENCE = "none stated; its author asks to cite Krizhevsky (2009)"
-_CIFAR10_SOURCE = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+_CIFAR_LICENCE = "none stated; its author asks to cite Krizhevsky (2009)"
+_CIFAR_SOURCE = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 
 _CARDS = (
     DataCard(
@@ -94,8 +103,8 @@ _CARDS = (
         validation_size=5_000,
         test_size=10_000,
         flip_allowed=True,
-        licence=_CIFAR10_LICENCE,
-        source=_CIFAR10_SOURCE,
+        licence=_CIFAR_LICENCE,
+        source=_CIFAR_SOURCE,
     ),
     DataCard(
         name="cifar10-repaired",
@@ -106,18 +115,62 @@ _CARDS = (
         validation_size=5_000,
         test_size=10_000,
         flip_allowed=True,
-        licence=_CIFAR10_LICENCE,
-        source=_CIFAR10_SOURCE,
+        licence=_CIFAR_LICENCE,
+        source=_CIFAR_SOURCE,
         note=(
             "The data is a repaired copy of CIFAR-10: 109 of its 60,000 images (86 for training and "
             "validation, 23 for testing) come from a JPEG, so the figures are not those of the published "
             "set; the test accuracy of one and the same network can differ by 0.23 points."
         ),
     ),
+    DataCard(
+        name="cifar100",
+        title="CIFAR-100, fine labels",
+        input_shape=(32, 32, 3),
+        classes=100,
+        train_size=45_000,
+        validation_size=5_000,
+        test_size=10_000,
+        flip_allowed=True,
+        licence=_CIFAR_LICENCE,
+        source=_CIFAR_SOURCE,
+    ),
+    DataCard(
+        name="nuclei",
+        title="Nuclei, the 256x256 fluorescence images of the Data Science Bowl 2018",
+        input_shape=(256, 256, 1),
+        classes=2,
+        train_size=214,
+        validation_size=54,
+        test_size=66,
+        flip_allowed=True,
+        licence="CC0 1.0",
+        source="J. C. Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science "
+        "Bowl, Nature Methods 16, 2019, with the corrections of K. Lopuhin",
+        task="segmentation",
+    ),
+    DataCard(
+        name="carvana",
+        title="Carvana Image Masking Challenge, at 256x256",
+        input_shape=(256, 256, 3),
+        classes=2,
+        train_size=3_552,
+        validation_size=512,
+        test_size=1_024,
+        flip_allowed=True,
+        licence="the rules of the competition at Kaggle",
+        source="Carvana Image Masking Challenge, Kaggle, 2017",
+        task="segmentation",
+    ),
 )
 
 DATASETS: dict[str, DataCard] = {card.name: card for card in _CARDS}
 """The data sets that the tool knows by name."""
+
+
+def task_of(name: str) -> Task:
+    """Return the task of a data set: a user's own one has classes."""
+    return DATASETS[name].task if name in DATASETS else "classification"
 
 
 def published_card(name: str) -> DataCard:

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from study import checksums, keras_data, own_data
+from study import checksums, image_folders, keras_data, own_data, segmentation
 from study.checksums import Agreement
+from study.cuts import TEST_SEED, Cut, Raw, cuts_of, digest_of_cuts, scaled, stratified_order
 from study.datacards import DATASETS, DataCard, published_card
 from study.errors import InputError
 from study.references import is_reference
-from study.training import digest_of
 
 __all__ = [
     "DATASETS",
@@ -29,46 +29,15 @@ __all__ = [
     "content_digest",
     "fetch",
     "load",
-    "stratified_order",
     "verify",
 ]
 
-TEST_SEED = 20_191
-"""Seed of the order from which the test cut of `digits` is taken, the first images."""
-
-VALIDATION_SEED = 20_192
-"""Seed of the order of the training part from which the validation cut is taken, the first images."""
-
-TRAIN_SEED = 20_193
-"""Seed of the order of what is left: the train cut."""
-
-_FULL_PIXEL = 16
-"""Value of a full pixel of `digits`."""
-
-_SAYS: dict[str, str] = {
-    "equal": "verified by SHA-256",
-    "partly": "labels and 59,891 of the 60,000 images verified by SHA-256, nothing known of the other 109",
-    "different": "the files there are not the published ones (SHA-256)",
+_NOT_DOWNLOADED: Mapping[str, str] = {
+    "digits": "it comes with scikit-learn, so there is nothing to fetch",
+    "cifar10-repaired": "it is a copy that is published nowhere; fetch cifar10, or put the copy into "
+    "the data folder",
 }
-
-Raw = dict[str, np.ndarray]
-"""Arrays by name, `x_train`, `y_train`, ...; images of shape (n, height, width, channels)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A part of a data set.
-
-    Parameters
-    ----------
-    x : ndarray of float32, shape (n, height, width, channels)
-        Images, in [0, 1].
-    y : ndarray of int32, shape (n,)
-        Labels.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
+"""Why a data set is neither downloaded nor made from pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +67,10 @@ class Dataset:
         -------
         dict of str to float
             `accuracy`: the share of the most frequent class in the train cut, in points; `loss`: the
-            entropy of the classes there, in nats.
+            entropy of the classes there, in nats. Of a segmentation see `study.segmentation.guess`.
         """
+        if self.card.task == "segmentation":
+            return segmentation.guess(self.train.y)
         shares = np.bincount(self.train.y) / len(self.train.y)
         shares = shares[shares > 0]
         return {
@@ -177,12 +148,12 @@ def load(name: str, folder: Path | None = None, train_size: int | None = None) -
             f"'train_size' of {name} must be from 1 to {card.train_size}, the size of its train cut, but "
             f"{train_size} was given."
         )
-    cuts = _cuts(card, arrays)
-    digest = _digest(cuts)
+    cuts = cuts_of(card, arrays)
+    digest = digest_of_cuts(cuts)
     x, y = cuts["train"]
     cuts["train"] = (x[:train_size], y[:train_size])
-    scaled = {part: _scaled(*cut, largest=_largest(card, cut[0])) for part, cut in cuts.items()}
-    return Dataset(card, scaled["train"], scaled["validation"], scaled["test"], digest)
+    train, validation, test = (scaled(card, *cuts[part]) for part in ("train", "validation", "test"))
+    return Dataset(card, train, validation, test, digest)
 
 
 def content_digest(name: str, folder: Path | None = None) -> str:
@@ -193,7 +164,7 @@ def content_digest(name: str, folder: Path | None = None) -> str:
     InputError
         As `load`.
     """
-    return _digest(_cuts(*_source(name, folder)))
+    return digest_of_cuts(cuts_of(*_source(name, folder)))
 
 
 def verify(name: str, folder: Path | None = None) -> Found:
@@ -224,21 +195,31 @@ def verify(name: str, folder: Path | None = None) -> Found:
         except InputError as error:
             return Found(name=name, place=place, path=path, checksum="different", sentence=str(error))
         return Found(
-            name=name, place=place, path=path, checksum=agreement, sentence=f"{where}; {_SAYS[agreement]}"
+            name=name,
+            place=place,
+            path=path,
+            checksum=agreement,
+            sentence=f"{where}; {checksums.sentence(name, agreement)}",
         )
     kept = keras_data.KERAS_FILES.get(name, {})
     cache = keras_data.keras_folder()
     if kept and all((cache / file).is_file() for file in kept):
         checksum = "equal" if keras_data.sha256_of_files(kept, cache) else "different"
-        sentence = f"in Keras' folder {cache}; {_SAYS[checksum]}"
+        sentence = f"in Keras' folder {cache}; {checksums.sentence(name, checksum)}"
         return Found(name=name, place="keras cache", path=cache, checksum=checksum, sentence=sentence)
     file = " or ".join(keras_data.FILE_NAMES[name])
-    get = f"get it with 'mishstudy data fetch {name}' or put" if kept else "it cannot be downloaded; put"
-    return Found(name=name, place="missing", sentence=f"not found; {get} {file} into the data folder")
+    get = f"it cannot be downloaded; put {file} into the data folder"
+    if kept:
+        get = f"get it with 'mishstudy data fetch {name}' or put {file} into the data folder"
+    elif name in image_folders.MAKERS:
+        get = f"put {file} or its pictures into the data folder; 'mishstudy data fetch {name}' takes these"
+    return Found(name=name, place="missing", sentence=f"not found; {get}")
 
 
 def fetch(name: str, folder: Path) -> Path:
-    """Get a data set through Keras' own loader and write it into the data folder, whole or not at all.
+    """Get a data set and write it into the data folder, whole or not at all.
+
+    It comes through Keras' own loader, or from the pictures in the folder of its name in the data folder.
 
     Returns
     -------
@@ -248,49 +229,25 @@ def fetch(name: str, folder: Path) -> Path:
     Raises
     ------
     InputError
-        If the data set cannot be downloaded, is there already and damaged, or cannot be written.
+        If the data set cannot be downloaded, is there already and damaged, or cannot be written, or its
+        pictures are missing or damaged.
     """
     card = published_card(name)
-    if name not in keras_data.KERAS_FILES:
-        why = (
-            "comes with scikit-learn, so there is nothing to fetch"
-            if name == "digits"
-            else "is a copy that is published nowhere; fetch cifar10, or put the copy into the data folder"
-        )
-        raise InputError(f"'{name}' cannot be fetched: it {why}.")
+    if name in _NOT_DOWNLOADED:
+        raise InputError(f"'{name}' cannot be fetched: {_NOT_DOWNLOADED[name]}.")
     path = folder / keras_data.FILE_NAMES[name][0]
     if path.exists():
         _agreement(card, path)
         return path
-    arrays = keras_data.download(card)
-    checksums.check(name, arrays, keras_data.keras_copy(name))
+    if name in image_folders.MAKERS:
+        pictures = folder / name
+        arrays = image_folders.arrays_of(card, pictures)
+        checksums.check(name, arrays, f"what was made from {pictures}")
+    else:
+        arrays = keras_data.download(card)
+        checksums.check(name, arrays, keras_data.keras_copy(name))
     keras_data.write(path, arrays)
     return path
-
-
-def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return a random order of which every first part is as balanced as the whole.
-
-    Within a class the order is random. The `k`-th of the `n` images of a class, from 0, is placed at
-    `(k + 1/2) / n` of the way, and images at the same place are in random order.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-    seed : int
-        Seed of PCG64, whose raw output is the same on every machine and under every version of NumPy.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Rows of `labels`.
-    """
-    shuffled = np.argsort(np.random.PCG64(seed).random_raw(len(labels)), kind="stable")
-    place = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels[shuffled] == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return shuffled[np.argsort(place, kind="stable")]
 
 
 def _source(name: str, folder: Path | None) -> tuple[DataCard, Raw]:
@@ -307,15 +264,32 @@ def _source(name: str, folder: Path | None) -> tuple[DataCard, Raw]:
     elif name in keras_data.KERAS_FILES:
         arrays = keras_data.download(card)
     else:
+        other = (
+            f"make it from its pictures with 'mishstudy data fetch {name}'"
+            if name in image_folders.MAKERS
+            else "use 'cifar10'"
+        )
         raise InputError(
             f"'{name}' cannot be downloaded and must be in the data folder as "
             f"{' or '.join(keras_data.FILE_NAMES[name])}, but {_not_in(folder)}; name the folder that has it "
-            "with --data or MISHSTUDY_DATA, or use 'cifar10'."
+            f"with --data or MISHSTUDY_DATA, or {other}."
         )
     checksums.check(name, arrays, str(path or keras_data.keras_copy(name)))
+    if name == "nuclei":
+        arrays = _in_parts(arrays)
     return card, {
         key: array.reshape(-1, *card.input_shape) if key.startswith("x") else array
         for key, array in arrays.items()
+    }
+
+
+def _in_parts(arrays: Raw) -> Raw:
+    """Return images and masks in two parts: those that the file has for validation are the test."""
+    test = arrays["is_val"]
+    return {
+        f"{axis}_{part}": arrays[axis][rows]
+        for part, rows in (("train", ~test), ("test", test))
+        for axis in ("x", "y")
     }
 
 
@@ -345,42 +319,3 @@ def _agreement(card: DataCard, path: Path | None) -> Agreement:
         x, y = _embedded_digits()
         return checksums.check(card.name, {"x": x, "y": y}, "scikit-learn")
     return checksums.check(card.name, keras_data.read(path, card), str(path))
-
-
-def _cuts(card: DataCard, arrays: Raw) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return images and labels of each cut, as they came, in their fixed order."""
-    x, y = arrays["x_train"], arrays["y_train"]
-    if "x_validation" in arrays:
-        rest, validation = np.arange(len(y)), (arrays["x_validation"], arrays["y_validation"])
-    else:
-        order = stratified_order(y, VALIDATION_SEED)
-        chosen, rest = order[: card.validation_size], np.sort(order[card.validation_size :])
-        validation = (x[chosen], y[chosen])
-    train = rest[stratified_order(y[rest], TRAIN_SEED)]
-    return {
-        "train": (x[train], y[train]),
-        "validation": validation,
-        "test": (arrays["x_test"], arrays["y_test"]),
-    }
-
-
-def _digest(cuts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    return digest_of(
-        {
-            part: [[list(array.shape), str(array.dtype), checksums.sha256(array)] for array in cut]
-            for part, cut in cuts.items()
-        }
-    )
-
-
-def _largest(card: DataCard, images: np.ndarray) -> int:
-    """Return the largest value that a pixel can have."""
-    if images.dtype != np.uint8:
-        return 1
-    return _FULL_PIXEL if card.name == "digits" else 255
-
-
-def _scaled(x: np.ndarray, y: np.ndarray, *, largest: int) -> Cut:
-    images = x.astype(np.float32)
-    images /= np.float32(largest)
-    return Cut(images, y.astype(np.int32))

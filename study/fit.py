@@ -13,7 +13,6 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -21,17 +20,19 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from study import activations, architectures, batches, datasets, optimizers, streams
 from study.curve import Curve
 from study.engine import Engine
 from study.errors import InputError
+from study.fit_steps import StudyModel
 from study.initial_values import draw, schemes_of
 from study.layers import Rates
+from study.objectives import objective_of
 from study.packing import Group
 from study.programs import Program, program_of
 from study.reports import EpochDone, Report
+from study.tasks import CUTS, kinds
 from study.training import Status, Training, TrainingResult, failure
 
 ENGINE = "fit"
@@ -99,75 +100,6 @@ class FitEngine(Engine):
         return self._compiled.train(training, build_seconds)
 
 
-class StudyModel(keras.Model):
-    """A network with its data on the device; `fit` is fed the numbers of the steps."""
-
-    def __init__(self, program: Program, network: keras.Model, rates: Rates, train: datasets.Cut) -> None:
-        super().__init__()
-        self.program = program
-        self.network = network
-        self.rates = rates
-        self.traces = 0
-        steps = len(train.x) // program.batch_size
-        self.classes = network.output_shape[-1]
-        self._x = tf.constant(train.x)
-        self._y = tf.constant(train.y)
-        self.order = tf.Variable(tf.zeros((steps, program.batch_size), tf.int32), trainable=False)
-        self.coefficients = tf.Variable(tf.ones((steps,)), trainable=False)
-        self.noise = tf.Variable(0.0, trainable=False)
-        self.keys = {
-            name: tf.Variable(tf.zeros((2,), tf.uint32), trainable=False)
-            for name in ("noise", "augmentation")
-        }
-        self.first_loss = tf.Variable(0.0, trainable=False)
-        self.mean_loss = keras.metrics.Mean(name="loss")
-        self.mean_accuracy = keras.metrics.Mean(name="accuracy")
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """Metrics that Keras resets at the start of each epoch."""
-        return [self.mean_loss, self.mean_accuracy]
-
-    def build(self, input_shape: Any = None) -> None:
-        """Do nothing: the network is built already."""
-        del input_shape
-        self.built = True
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return logits."""
-        return self.network(inputs, training=training)
-
-    def batch(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return inputs and one-hot targets of step `step` of this epoch, perturbed as the program says."""
-        rows = self.order[step]
-        x = tf.gather(self._x, rows)
-        y = tf.one_hot(tf.gather(self._y, rows), self.classes)
-        x = batches.augment(x, self.program.augmentation, self.keys["augmentation"], self.rates.step, ops)
-        if self.program.noisy:
-            x = batches.add_noise(x, self.noise, self.keys["noise"], self.rates.step, ops)
-        if self.program.mixed:
-            coefficient = self.coefficients[step]
-            x, y = batches.mix(x, coefficient, ops), batches.mix(y, coefficient, ops)
-        return x, y
-
-    def train_step(self, data: tf.Tensor) -> dict[str, Any]:
-        """Take one optimizer step."""
-        self.traces += 1
-        x, y = self.batch(data)
-        with tf.GradientTape() as tape:
-            logits = self.network(x, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
-            total = tf.add_n([loss, *self.network.losses])
-        variables = self.trainable_variables
-        self.first_loss.assign(tf.where(self.rates.step.value == 0, loss, self.first_loss))
-        self.optimizer.apply(tape.gradient(total, variables), variables)
-        self.rates.step.assign_add(tf.constant(1, tf.uint32))
-        hits = tf.equal(tf.argmax(logits, axis=1), tf.argmax(y, axis=1))
-        self.mean_loss.update_state(loss)
-        self.mean_accuracy.update_state(tf.reduce_mean(tf.cast(hits, tf.float32)))
-        return {"loss": self.mean_loss.result(), "accuracy": self.mean_accuracy.result()}
-
-
 class CompiledProgram:
     """A program with its variables; each training resets all of them.
 
@@ -193,9 +125,10 @@ class CompiledProgram:
         self.rates = Rates(dropping=program.dropping)
         activation = activations.get(program.activation)
         card = dataset.card
-        network = architectures.build(program, card.input_shape, card.classes, activation, self.rates)
+        network = architectures.build(program, card.input_shape, card.logits, activation, self.rates)
+        self.objective = objective_of(card)
         self.steps = len(dataset.train.x) // program.batch_size
-        self.model = StudyModel(program, network, self.rates, dataset.train)
+        self.model = StudyModel(program, network, self.rates, dataset.train, self.objective)
         self.model.build()
         optimizer = optimizers.build(program.optimizer)
         optimizer.build(self.model.trainable_variables)
@@ -207,7 +140,7 @@ class CompiledProgram:
             self._evaluate_batch,
             input_signature=[
                 tf.TensorSpec((None, *card.input_shape), tf.float32),
-                tf.TensorSpec((None,), tf.int32),
+                tf.TensorSpec((None, *dataset.train.y.shape[1:]), tf.as_dtype(dataset.train.y.dtype)),
             ],
         )
         self._weights_finite = tf.function(
@@ -223,21 +156,19 @@ class CompiledProgram:
         self._weights_finite()
         self.evaluate(self.dataset.validation.x, self.dataset.validation.y)
 
-    def _evaluate_batch(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = self.model.network(x, training=False)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), y)
-        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
+    def _evaluate_batch(self, x: tf.Tensor, y: tf.Tensor) -> list[tf.Tensor]:
+        return self.objective.sums(y, self.model.network(x, training=False))
 
-    def evaluate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-        """Return mean cross-entropy (nats) and accuracy (points) without dropout or augmentation."""
-        loss, hits = 0.0, 0
-        for start in range(0, len(x), _EVALUATION_BATCH):
-            part = slice(start, start + _EVALUATION_BATCH)
-            sums = self._evaluate(x[part], y[part])
-            loss += float(sums[0])
-            hits += int(sums[1])
-        return loss / len(x), 100.0 * hits / len(x)
+    def evaluate(self, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+        """Return the mean loss and scores (points) without dropout or augmentation."""
+        task = self.objective.task
+        # Of a segmentation more than a training batch may not fit into memory.
+        size = _EVALUATION_BATCH if task == "classification" else self.program.batch_size
+        sums = dict.fromkeys(kinds(task), 0.0)
+        for start in range(0, len(x), size):
+            found = self._evaluate(x[start : start + size], y[start : start + size])
+            sums = {kind: sums[kind] + float(more) for kind, more in zip(sums, found, strict=True)}
+        return {kind: value / len(x) for kind, value in _in_points(sums).items()}
 
     def weights_finite(self) -> bool:
         """Return whether all weights and moving statistics are finite numbers."""
@@ -292,10 +223,10 @@ class CompiledProgram:
         if progress.best_weights is not None:
             self.model.network.set_weights(progress.best_weights)
         metrics: dict[str, float] = {}
-        for name in ("train", "validation", "test"):
+        for name in CUTS:
             cut: datasets.Cut = getattr(self.dataset, name)
-            x = progress.images(name)
-            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = self.evaluate(x, cut.y)
+            found = self.evaluate(progress.images(name), cut.y)
+            metrics |= {f"{name}_{kind}": value for kind, value in found.items()}
         return metrics
 
 
@@ -308,7 +239,8 @@ class Progress(keras.callbacks.Callback):
         self.training = training
         self.best_weights: list[np.ndarray] | None = None
         self._validation = self.images("validation")
-        self.curve = Curve(training, compiled.dataset.card.classes, len(self._validation))
+        objective = compiled.objective
+        self.curve = Curve(training, objective.chance(compiled.dataset.validation), objective.task)
         self._order_key = streams.key(training, "order")
         steps = training.epochs * compiled.steps
         self._coefficients = batches.mixing_coefficients(training, steps) if training.mixup > 0 else None
@@ -338,17 +270,20 @@ class Progress(keras.callbacks.Callback):
         validation = compiled.evaluate(self._validation, compiled.dataset.validation.y)
         scored = self.curve.add(
             first_loss=float(compiled.model.first_loss.numpy()),
-            loss=float(logs["loss"]),
-            accuracy=100.0 * float(logs["accuracy"]),
+            train=_in_points({kind: float(logs[kind]) for kind in kinds(compiled.objective.task)}),
+            validation=validation,
             finite=compiled.weights_finite(),
-            validation_loss=validation[0],
-            validation_accuracy=validation[1],
         )
         compiled.report(EpochDone(trainings=1, epoch=epoch + 1, epochs=self.training.epochs))
         if self.curve.diverged:
             compiled.model.stop_training = True
         elif scored and self.training.checkpoint == "best":
             self.best_weights = compiled.model.network.get_weights()
+
+
+def _in_points(values: Mapping[str, float]) -> dict[str, float]:
+    """Return a loss as it is and shares of 1 as points."""
+    return {kind: value if kind == "loss" else 100.0 * value for kind, value in values.items()}
 
 
 def _peak_memory_mib() -> float:

@@ -28,6 +28,9 @@ FILE_NAMES: dict[str, tuple[str, ...]] = {
     "fashion_mnist": ("fashion_mnist.npz",),
     "cifar10": ("cifar10.npz",),
     "cifar10-repaired": ("cifar10-repaired.npz", "cifar10.npz"),
+    "cifar100": ("cifar100.npz",),
+    "nuclei": ("nuclei.npz",),
+    "carvana": ("carvana.npz",),
 }
 """Names under which a data set is looked for in a data folder, the first one first."""
 
@@ -47,6 +50,9 @@ KERAS_FILES: dict[str, dict[str, str]] = {
     "cifar10": {
         f"{_CIFAR10_FOLDER}_archive": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     },
+    "cifar100": {
+        "cifar-100-python-target_archive": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+    },
 }
 """Files that Keras keeps of a data set below its own data folder, and their SHA-256 as published."""
 
@@ -58,15 +64,25 @@ _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def official_shapes(card: DataCard) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each array, labels as (n,) and grey images as (n, height, width)."""
+    """Return the shape of each array: labels (n,), grey images and masks (n, height, width).
+
+    `nuclei` has its images and masks in one array each, and an array that says which are for the test;
+    `carvana` has a validation part.
+    """
     height, width, channels = card.input_shape
     image = (height, width) if channels == 1 else (height, width, channels)
-    train = card.train_size + card.validation_size
+    label = () if card.task == "classification" else (height, width)
+    train, validation, test = card.train_size, card.validation_size, card.test_size
+    if card.name == "nuclei":
+        whole = train + validation + test
+        return {"x": (whole, *image), "y": (whole, *label), "is_val": (whole,)}
+    parts = {"train": train + validation, "test": test}
+    if card.name == "carvana":
+        parts = {"train": train, "validation": validation, "test": test}
     return {
-        "x_train": (train, *image),
-        "y_train": (train,),
-        "x_test": (card.test_size, *image),
-        "y_test": (card.test_size,),
+        f"{axis}_{part}": (size, *rest)
+        for part, size in parts.items()
+        for axis, rest in (("x", image), ("y", label))
     }
 
 
@@ -94,7 +110,7 @@ def read(path: Path, card: DataCard) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray of uint8
-        In the shapes of `official_shapes`.
+        In the shapes of `official_shapes`; `is_val` is bool.
 
     Raises
     ------
@@ -120,7 +136,7 @@ def read(path: Path, card: DataCard) -> dict[str, np.ndarray]:
 def _read_array(
     archive: zipfile.ZipFile, member: str, shape: tuple[int, ...], path: Path, fix: str
 ) -> np.ndarray:
-    """Read one array of uint8, after its header, of which only the first bytes are looked at."""
+    """Read one array, after its header, of which only the first bytes are looked at."""
     members = archive.namelist()
     if member not in members:
         there = in_a_line(", ".join(sorted(members)[:8]), 200) or "nothing"
@@ -135,9 +151,10 @@ def _read_array(
     parse = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     found_shape, _, found_type = parse(head)
     column = (*shape, 1) if len(shape) == 1 else shape
-    if found_shape not in (shape, column) or found_type != np.uint8:
+    wanted_type = np.dtype(bool if member == "is_val.npy" else np.uint8)
+    if found_shape not in (shape, column) or found_type != wanted_type:
         raise InputError(
-            f"'{member}' in {path} must have shape {shape} and type uint8, but it has shape "
+            f"'{member}' in {path} must have shape {shape} and type {wanted_type}, but it has shape "
             f"{in_a_line(str(found_shape), 200)} and type {in_a_line(str(found_type), 200)}; {fix}"
         )
     with archive.open(member) as stream:
@@ -175,6 +192,8 @@ def download(card: DataCard) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for key, shape in official_shapes(card).items():
         array = np.asarray(given[key])
+        if key.startswith("y") and array.dtype == np.int64 and array.min() >= 0 and array.max() <= 255:
+            array = array.astype(np.uint8)  # as it comes from the lists in the archive of CIFAR-100
         if array.dtype != np.uint8 or array.shape not in (shape, (*shape, 1)):
             raise InputError(
                 f"'{key}' of {card.name} must have shape {shape} and type uint8, but Keras gave shape "

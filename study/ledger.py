@@ -110,11 +110,11 @@ class Record:
 
     @property
     def chance(self) -> float | None:
-        """Value of the question's metric from guessing, in its unit; None where nothing is recorded."""
+        """Value of the question's metric from guessing, in its unit; None where it is not recorded."""
         if not self.fingerprints:
             return None
         kind = self.question.metric.rpartition("_")[2]
-        return self.fingerprints[0]["data"]["guess"][kind]
+        return self.fingerprints[0]["data"]["guess"].get(kind)
 
 
 def encode(value: Any) -> bytes:
@@ -341,8 +341,7 @@ def _add(found: list[Mapping[str, Any]], fingerprint: Any) -> None:
     """Add an environment, which has at least what is read of it by name."""
     for key in ("engine", "device"):
         _as(str, _as(dict, fingerprint)[key])
-    for kind in ("accuracy", "loss"):
-        _as(float, fingerprint["data"]["guess"][kind])
+    _as(Mapping[str, float], fingerprint["data"]["guess"])
     if fingerprint not in found:
         found.append(fingerprint)
 

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import keras
 
 from study import batches, datasets, streams
-from study.curve import Curve
+from study.curve import Curve, chance_limit
 from study.engine import Engine
 from study.errors import InputError
 from study.initial_values import draw, schemes_of
@@ -275,7 +275,8 @@ class CompiledPopulation:
         mixing = self._mixing(pack)
         card, validation = self.dataset.card, self.dataset.validation
         images = self._images(pack, "validation")
-        curves = [Curve(each, card.classes, len(validation.x)) for each in pack.members]
+        limit = chance_limit(card.classes, len(validation.x))
+        curves = [Curve(each, limit) for each in pack.members]
         best = None
         for epoch in range(pack.epochs):
             state, seen = self._epoch(state, fixed, self._data, *self._batches(pack, epoch, mixing))
@@ -286,11 +287,9 @@ class CompiledPopulation:
                 not curve.diverged
                 and curve.add(
                     first_loss=seen["first_loss"][i],
-                    loss=seen["loss"][i],
-                    accuracy=100.0 * seen["accuracy"][i],
+                    train={"loss": seen["loss"][i], "accuracy": 100.0 * seen["accuracy"][i]},
+                    validation={"loss": losses[i], "accuracy": accuracies[i]},
                     finite=bool(seen["finite"][i]),
-                    validation_loss=losses[i],
-                    validation_accuracy=accuracies[i],
                 )
                 for i, curve in enumerate(curves)
             ]

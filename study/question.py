@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from study.tasks import Task
 from study.training import Level, Status
 from study.tuning import Tuning
 
@@ -105,7 +106,7 @@ class Question:
     higher_is_better : bool
         Direction of the metric.
     unit : str
-        Unit of the metric: `points` for accuracies, `nats` for losses.
+        Unit of the metric: `points` for scores, `nats` for losses of a classification.
     delta : float
         Smallest difference that matters, in the metric's unit.
     loss_cap : float
@@ -115,6 +116,8 @@ class Question:
         number of trials.
     tuning : Tuning or None
         Size of a `tuned` sweep; None for the other designs.
+    task : {"classification", "segmentation"}
+        Of the data set; it says which metrics a training has.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Question:
     planned_configurations: int
     planned_trainings: int
     tuning: Tuning | None = None
+    task: Task = "classification"
 
     @property
     def activations(self) -> tuple[str, ...]:

@@ -54,6 +54,13 @@ def choose(asked: str, spec: SweepSpec) -> tuple[str, str]:
         raise InputError(
             f"--engine takes auto, {' or '.join(NAMES)}, and {asked!r} was given; leave it out for auto."
         )
+    if spec.task == "segmentation":
+        if asked == "population":
+            raise InputError(
+                f"--engine population trains classifications, and {spec.dataset} is a segmentation; use fit, "
+                "or leave --engine out."
+            )
+        return "fit", "fit (it alone trains a segmentation)"
     entry = ARCHITECTURES.get(spec.architecture)
     able = NAMES if entry is None else entry.engines
     if asked != "auto" and asked not in able:

@@ -5,12 +5,14 @@ at every rung that it was trained at, under the epochs of that rung, and runs un
 is pruned, or goes on. All of that can be told again, from any point on, and ends the same.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from study.datacards import task_of
 from study.ledger import Entry
+from study.tasks import SCORES, Task
 from study.training import Status
 from study.tuning import Place
 from sweeps.spec import SweepSpec
@@ -19,8 +21,8 @@ from sweeps.trials import distribution, open_study, storage_errors
 if TYPE_CHECKING:
     import optuna
 
-OBJECTIVE = "validation_accuracy"
-"""What a trial is judged by; a failed training counts as 0."""
+OBJECTIVES: Mapping[Task, str] = {task: f"validation_{scores[0]}" for task, scores in SCORES.items()}
+"""What a trial is judged by, in points; a failed training counts as 0."""
 
 Search = tuple[int, int]
 """Repeat and place of the activation."""
@@ -28,7 +30,9 @@ Search = tuple[int, int]
 
 def value_of(entry: Entry) -> float:
     """Return what Optuna is told of a training."""
-    return entry.result.metrics[OBJECTIVE] if entry.result.status is Status.OK else 0.0
+    if entry.result.status is not Status.OK:
+        return 0.0
+    return entry.result.metrics[OBJECTIVES[task_of(entry.training.dataset)]]
 
 
 @dataclass
@@ -133,6 +137,6 @@ def _copy(spec: SweepSpec, storage: "optuna.storages.BaseStorage", repeat: int, 
     return open_study(
         storage,
         f"{spec.name}/{spec.activations[place]}{again}",
-        value=f"{OBJECTIVE} (points)",
+        value=f"{OBJECTIVES[spec.task]} (points)",
         about={"question": spec.question, "value": "of one training; 0 where it failed"},
     )

@@ -15,9 +15,10 @@ from study.training import Level, Training, TrainingResult
 from sweeps.spec_errors import nearest, shown
 
 Metric = Literal[
-    "test_accuracy", "validation_accuracy", "train_accuracy", "test_loss", "validation_loss", "train_loss"
-]
-"""What a sweep may be judged by."""
+    "test_accuracy", "validation_accuracy", "train_accuracy", "test_loss", "validation_loss", "train_loss",
+    "test_dice", "validation_dice", "train_dice", "test_iou", "validation_iou", "train_iou",
+]  # fmt: skip
+"""What a sweep may be judged by; `study.tasks` says which of them suit a data set."""
 
 Kind = Literal["whole number", "number", "switch", "name"]
 

@@ -13,10 +13,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from study.architectures import ARCHITECTURES
-from study.datacards import DATASETS
+from study.datacards import DATASETS, task_of
 from study.errors import InputError
 from study.optimizers import OPTIMIZERS
 from study.question import Design, Factor, Question
+from study.tasks import Task, unit_of
 from study.training import Configuration, Level, Training, digest_of
 from study.tuning import Tuning
 from sweeps import spec_rules
@@ -111,7 +112,7 @@ class SweepSpec(Table):
     delta: float = Field(
         gt=0,
         le=1e6,
-        description="the smallest difference that matters, in points or nats",
+        description="the smallest difference that matters, in points or in the unit of the loss",
         examples=[1.0],
     )
     loss_cap: float = Field(
@@ -167,6 +168,11 @@ class SweepSpec(Table):
     def activations(self) -> tuple[str, ...]:
         """Focus first, then the rivals."""
         return (self.focus, *self.rivals)
+
+    @property
+    def task(self) -> Task:
+        """What the data set asks for."""
+        return task_of(self.dataset)
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -271,12 +277,13 @@ class SweepSpec(Table):
             baseline=tuple(sorted(self.baseline.items())),
             metric=self.metric.name,
             higher_is_better=self.metric.direction == "maximize",
-            unit="points" if self.metric.name.endswith("accuracy") else "nats",
+            unit=unit_of(self.metric.name, self.task),
             delta=self.delta,
             loss_cap=self.loss_cap,
             planned_configurations=planned_configurations,
             planned_trainings=planned_trainings,
             tuning=self.searches,
+            task=self.task,
         )
 
     def training_for(

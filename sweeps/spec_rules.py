@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from pydantic_core import InitErrorDetails
 
 from study.architectures import ARCHITECTURES, too_small
+from study.architectures import ARCHITECTURES
 from study.datacards import DATASETS
 from study.question import Factor
 from study.references import is_reference
+from study.tasks import SCORES, kinds
 from study.training import Level
 from sweeps import design
 from sweeps.home import OWN_NAMES
@@ -40,7 +42,7 @@ def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
 
     The rules that read levels wait until each factor and each fixed setting is right by itself.
     """
-    alone = [*_question(spec), *_design(spec), *_names(spec), *_profile(spec)]
+    alone = [*_question(spec), *_task(spec), *_design(spec), *_names(spec), *_profile(spec)]
     alone += [*_factors(spec), *_fixed(spec)]
     joined = alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_size(spec), *_grid(spec)]
     return joined or [*_room(spec)]
@@ -56,7 +58,7 @@ def _question(spec: "SweepSpec") -> Mistakes:
             yield wrong_value(path, rival, "that is the focus itself; name only its rivals.")
         elif rival in spec.rivals[:place]:
             yield broken_rule(path, f"holds {shown(rival)} twice; name each rival once.")
-    better = "maximize" if spec.metric.name.endswith("accuracy") else "minimize"
+    better = "minimize" if spec.metric.name.endswith("loss") else "maximize"
     if spec.metric.direction != better:
         size = "larger" if better == "maximize" else "smaller"
         rule = f'{spec.metric.name} is better when it is {size}; write direction = "{better}".'
@@ -64,6 +66,22 @@ def _question(spec: "SweepSpec") -> Mistakes:
     if spec.loss_cap <= spec.delta:
         rule = f"must be more than delta, which is {shown(spec.delta)}; 10 x delta is usual."
         yield wrong_value(("loss_cap",), spec.loss_cap, rule)
+
+
+def _task(spec: "SweepSpec") -> Mistakes:
+    """Check that metric and architecture are made for what the data set asks for."""
+    kind, suiting = spec.metric.name.rpartition("_")[2], kinds(spec.task)
+    if kind not in suiting:
+        metric = f"test_{SCORES[spec.task][0]}"
+        rule = f"{spec.dataset} is a {spec.task}, which has no {kind}; write name = {shown(metric)}."
+        if "metric" not in spec.model_fields_set:
+            rule = f'{rule[:-1]} and direction = "maximize" under [metric].'
+        yield wrong_value(("metric", "name"), spec.metric.name, rule)
+    architecture = ARCHITECTURES.get(spec.architecture)
+    if architecture is not None and architecture.task != spec.task:
+        able = [name for name, each in ARCHITECTURES.items() if each.task == spec.task]
+        rule = f"that is a network for {architecture.task}, and {spec.dataset} is a {spec.task}"
+        yield wrong_value(("architecture",), spec.architecture, f"{rule}; choose one of {shown(able)}.")
 
 
 def _design(spec: "SweepSpec") -> Mistakes:

@@ -127,11 +127,11 @@ class MetricTable(Table):
 
     name: Metric = Field(description="the metric that is compared", examples=["test_accuracy"])
     direction: Literal["maximize", "minimize"] = Field(
-        description="maximize for an accuracy and minimize for a loss", examples=["maximize"]
+        description="minimize for a loss and maximize for everything else", examples=["maximize"]
     )
     checkpoint: Literal["last", "best"] = Field(
         default="last",
-        description="the epoch whose weights are scored; best is by validation accuracy",
+        description="the epoch whose weights are scored; best is by validation accuracy, or Dice coefficient",
         examples=["last"],
     )
 

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from engine_children import Child, process_with
 from sweep_runs import Sweep, run, write_spec
 
+from study import datasets
+from study.datasets import Dataset
 from study.training import Training
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,11 +22,24 @@ os.environ.setdefault("MISHSTUDY_WORKERS", "1")
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """Return the folder with MNIST and CIFAR-10."""
+    """Return the folder with MNIST, Fashion-MNIST, CIFAR-10 and the nuclei."""
     folder = os.environ.get("MISHSTUDY_DATA")
     if not folder:
-        pytest.skip("needs MNIST or CIFAR-10: set MISHSTUDY_DATA to a folder with mnist.npz and cifar10.npz")
+        pytest.skip("needs real images: set MISHSTUDY_DATA to a folder with mnist.npz, cifar10.npz, ...")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def mnist(data_folder: Path) -> Dataset:
+    """Return MNIST, cut and scaled."""
+    return datasets.load("mnist", data_folder)
+
+
+@pytest.fixture(scope="session")
+def mnist_arrays(data_folder: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of MNIST's data file."""
+    with np.load(data_folder / "mnist.npz", allow_pickle=False) as file:
+        return dict(file)
 
 
 @pytest.fixture

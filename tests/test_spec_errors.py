@@ -27,7 +27,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"delta": GONE, "factors.depth.role": GONE},
         "s.toml: delta is missing; it is the smallest difference that matters, in points or nats, for example delta = 1.0.\n"
         's.toml: factors.depth.role is missing; it is "condition" (a row of the table) or "nuisance" (varied and averaged over), for example role = "condition".'),
-    ({"metric": {"name": "test_accuracy"}}, 's.toml: metric.direction is missing; it is maximize for an accuracy and minimize for a loss, for example direction = "maximize".'),
+    ({"metric": {"name": "test_accuracy"}}, 's.toml: metric.direction is missing; it is minimize for a loss and maximize for everything else, for example direction = "maximize".'),
     ({"metric": {"name": "test_accuracy", "direction": "maximize", "epochs": 15}}, "s.toml: metric.epochs is not a known key; epochs belongs to no table; move it above the first line in [square brackets]."),
     ({"metric": "test_accuracy"}, 's.toml: metric is "test_accuracy", but must be a table; begin it with the line [metric].'),
     ({"metric": {"name": "accuracy", "direction": "maximise"}},

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.foreign.factors import Chosen, chosen_factors, names_of, typed
-from analysis.frame import METRICS, RESERVED, check_runs, sorted_runs
+from analysis.frame import METRIC_NAMES, RESERVED, check_runs, sorted_runs
 from analysis.statistics.compare import FAILURES
 from analysis.statistics.estimates import MINIMUM_UNITS
 from analysis.statistics.units import seeded
@@ -277,7 +277,7 @@ def _renamed(chosen: Chosen, metric: str) -> Chosen:
     new = {
         factor.name: f"{factor.name} (parameter)"
         for factor in chosen.factors
-        if factor.name in (*RESERVED, *METRICS, metric)
+        if factor.name in (*RESERVED, *METRIC_NAMES, metric)
     }
     factors = tuple(replace(factor, name=new.get(factor.name, factor.name)) for factor in chosen.factors)
     return replace(chosen, factors=factors, levels=chosen.levels.rename(columns=new))

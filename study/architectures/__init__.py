@@ -1,5 +1,7 @@
 """The networks: functions from shape, activation and arguments to a Keras model that ends in logits.
 
+A classification has a logit per class, a segmentation one per pixel.
+
 Depth counts weight layers on the longest path, the output layer included.
 """
 
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from study import references
 from study.errors import InputError
 from study.programs import Program
+from study.tasks import Task
 
 if TYPE_CHECKING:
     import keras
@@ -50,6 +53,8 @@ class Architecture:
         Smallest height and width of its inputs, in pixels.
     engines : tuple of str
         Those that can train it.
+    task : {"classification", "segmentation"}
+        What it is for.
     """
 
     description: str
@@ -58,6 +63,7 @@ class Architecture:
     batch_normalization: bool = False
     smallest: int = 1
     engines: tuple[str, ...] = ("fit", "population")
+    task: Task = "classification"
 
 
 _MULTIPLIER = Argument(float, 0.01, 16, 1.0)
@@ -119,6 +125,14 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         smallest=14,
         engines=("fit",),
     ),
+    "unet": Architecture(
+        "an encoder and a decoder of 3x3 convolutions with bridges between them",
+        "study.architectures.unet",
+        {"levels": Argument(int, 1, 8, 5), "width": Argument(int, 1, 4096, 32)},
+        batch_normalization=True,
+        engines=("fit",),
+        task="segmentation",
+    ),
 }
 
 
@@ -138,7 +152,7 @@ def build(
     input_shape : tuple of int
         Height, width, channels.
     classes : int
-        Number of logits.
+        Number of logits, `DataCard.logits`: 1 is a segmentation, with one per pixel.
     activation : callable
         Tensor to tensor.
     rates : Rates
@@ -148,8 +162,8 @@ def build(
     Raises
     ------
     InputError
-        If the images are too small, or a user's own function does not take what the spec gives, or does
-        not return a Keras model from `input_shape` to `classes` logits.
+        If the images are too small or cannot be halved as often as the network does, or a user's own function
+        does not take what the spec gives, or does not return a Keras model from `input_shape` to the logits.
     """
     arguments = dict(program.architecture_arguments)
     if ":" not in program.architecture:
@@ -205,9 +219,12 @@ def _build_own(
         raise InputError(
             f"{program.architecture} must return a keras.Model, and it returned a {type(network).__name__}."
         )
-    if tuple(network.output_shape) != (None, classes):
+    output, logits = (None, classes), "one logit per class, without softmax"
+    if classes == 1:
+        output, logits = (None, *input_shape[:2], 1), "one logit per pixel, without sigmoid"
+    if tuple(network.output_shape) != output:
         raise InputError(
             f"{program.architecture} returned a model with output shape {network.output_shape}; "
-            f"it must be (None, {classes}): one logit per class, without softmax."
+            f"it must be {output}: {logits}."
         )
     return network
