@@ -15,7 +15,8 @@ from statistics import median
 
 from study import ledger
 from study.architectures import ARCHITECTURES
-from study.architectures.sizes import COUNTED, size_of
+from study.architectures.sizes import COUNTED, Size, size_of
+from study.architectures.unet_size import unet_size
 from study.datasets import DATASETS
 from study.errors import InputError
 from study.ledger import Entry
@@ -249,12 +250,10 @@ def _images(training: Training) -> int:
 
 def size(training: Training) -> tuple[int, float]:
     """Return weight layers and multiply-adds per example; a user's own network counts as 4 x 256."""
-    card = DATASETS.get(training.dataset)
-    height, width_, channels = shape = card.input_shape if card else (32, 32, 3)
+    height, width_, channels = shape = _shape(training)
     arguments = dict(training.architecture_arguments)
-    if training.architecture in COUNTED:
-        layers, multiply_adds, *_ = size_of(training.architecture, shape, arguments)
-        return layers, multiply_adds
+    if (known := _known_size(training, shape)) is not None:
+        return known.layers, known.multiply_adds
     if training.architecture not in ARCHITECTURES:
         arguments = {"depth": 4, "width": 256}
     depth, width = int(arguments["depth"]), int(arguments["width"])
@@ -266,15 +265,26 @@ def size(training: Training) -> tuple[int, float]:
     return depth, dense + convolutions
 
 
-def _memory_mib(training: Training) -> float:
+def _shape(training: Training) -> tuple[int, int, int]:
     card = DATASETS.get(training.dataset)
-    shape = card.input_shape if card else (32, 32, 3)
+    return card.input_shape if card else (32, 32, 3)
+
+
+def _known_size(training: Training, shape: tuple[int, int, int]) -> Size | None:
+    """Return the size of a convolutional network of the catalogue; None for another one."""
+    arguments = dict(training.architecture_arguments)
+    if training.architecture == "unet":
+        return unet_size(shape, arguments)
+    return size_of(training.architecture, shape, arguments) if training.architecture in COUNTED else None
+
+
+def _memory_mib(training: Training) -> float:
+    card, shape = DATASETS.get(training.dataset), _shape(training)
     images = (card.train_size + card.validation_size + card.test_size) if card else 60_000
     numbers = 3 * images * math.prod(shape)
-    if training.architecture in COUNTED:
+    if (known := _known_size(training, shape)) is not None:
         # Weights, gradients and slots; of each output, what comes of it and the gradients of both.
-        size_ = size_of(training.architecture, shape, dict(training.architecture_arguments))
-        numbers += 8 * size_.parameters + 4 * training.batch_size * size_.outputs
+        numbers += 8 * known.parameters + 4 * training.batch_size * known.outputs
     else:
         numbers += 8 * size(training)[1]
     return 4 * numbers / 2**20

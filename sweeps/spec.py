@@ -112,7 +112,7 @@ class SweepSpec(Table):
     delta: float = Field(
         gt=0,
         le=1e6,
-        description="the smallest difference that matters, in points or in the unit of the loss",
+        description="the smallest difference that matters, in points or nats",
         examples=[1.0],
     )
     loss_cap: float = Field(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pydantic_core import InitErrorDetails
 
 from study.architectures import ARCHITECTURES, too_small
-from study.architectures import ARCHITECTURES
 from study.datacards import DATASETS
 from study.question import Factor
 from study.references import is_reference

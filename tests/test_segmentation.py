@@ -1,5 +1,8 @@
 """Segmentation: loss and overlaps by hand and by others' code, and a small U-Net that learns discs."""
 
+# Keras declares no argument types; what pyright infers from its defaults is wrong.
+# pyright: reportArgumentType=false
+
 import dataclasses
 from typing import Any
 
@@ -10,6 +13,7 @@ import tensorflow as tf
 from sklearn.metrics import f1_score, jaccard_score, log_loss
 
 from study import architectures, batches, segmentation, streams
+from study.architectures.unet_size import unet_size
 from study.curve import Curve
 from study.cuts import Cut
 from study.datacards import DATASETS, DataCard
@@ -65,7 +69,8 @@ def test_the_loss_is_finite_where_a_network_is_sure() -> None:
         logits = tf.Variable(sure)
         loss = segmentation_losses(tf.constant(column(0, 1, 1, 0)), logits)
     assert np.isfinite(loss.numpy()).all()
-    assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
+    gradient: Any = tape.gradient(loss, logits)
+    assert np.isfinite(gradient.numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -260,6 +265,8 @@ def test_parameters_of_unet(
     if normalized:
         expected += 4 * (2 * sum(filters) + 4 * sum(filters[:-1]))
     assert built.count_params() == expected
+    kernels = sum(weight.shape.num_elements() for weight in built.weights if weight.name == "kernel")
+    assert unet_size((16, 24, channels), dict(arguments)).parameters == kernels
     assert built.output_shape == (None, 16, 24, 1)
 
 
