@@ -201,9 +201,10 @@ TAKEN_NAMES = frozenset(
 _KINDS: Mapping[type, Kind] = {int: "whole number", float: "number", bool: "switch"}
 _MEANINGS = {
     "depth": "weight layers (hidden layers and the output layer)",
-    "width": "units in each hidden layer",
+    "width": "units in each hidden layer (unet: filters of its first level)",
     "width_multiplier": "times the filters and units of each hidden layer",
     "routings": "rounds of routing between capsules",
+    "levels": "how often height and width are halved",
 }
 
 
