@@ -163,13 +163,19 @@ def test_an_inverted_u_is_not_one_threshold(sweeps: int) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_where_the_curve_does_not_cross_no_threshold_is_bounded_on_both_sides(sweeps: int) -> None:
-    truth = Truth(effect=lambda drawn: 0.6 + (drawn["depth"].to_numpy() - 2) / 14)
+@pytest.mark.parametrize(
+    ("start", "limit"), [(0.6, 0.05), pytest.param(1.0, 0.02, marks=pytest.mark.simulation)]
+)
+def test_where_the_curve_does_not_cross_no_threshold_is_bounded_on_both_sides(
+    start: float, limit: float, sweeps: int
+) -> None:
+    """Just above delta at the first level a 95 % set may be wrong in up to 5 %; farther away it hardly is."""
+    truth = Truth(effect=lambda drawn: start + (drawn["depth"].to_numpy() - 2) / 14)
     claimed: list[bool] = []
     for _, placed in tables(truth, 3 * sweeps if sweeps >= 400 else sweeps):  # to tell 2 % from 3
         found = [one for one in placed if one.parameter == "depth"]
         claimed.append(any(one.low is not None and one.high is not None for one in found))
-    at_most(0.02, claimed, "above delta everywhere: threshold claimed")
+    at_most(limit, claimed, f"from {start:g} upwards: threshold claimed")
 
 
 # Along one factor.
