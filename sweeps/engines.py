@@ -26,8 +26,8 @@ AUTO = {
     ("resnet_v1", "gpu"): "population",
     ("resnet_v2", "gpu"): "population",
 }
-"""Architecture and kind of device to the faster engine, where both can train it. On CPUs as measured for
-`mlp` and `convmlp`, see docs/performance.md, with all convolutions taken alike; on GPUs assumed."""
+"""Architecture and kind of device to the faster engine, where both can train it. Measured on CPUs, see
+docs/performance.md and docs/architectures.md, with convolutions taken alike; on GPUs assumed."""
 
 NAMES = ("fit", "population")
 
