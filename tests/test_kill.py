@@ -58,7 +58,7 @@ def test_killed_at_stage_after_stage_and_started_again_ends_the_same(
     if engine == "fit":
         del stages["one is repeated by the reference"]
     if not every:
-        del stages["nothing is recorded"], stages["all are recorded"]
+        stages = {name: stages[name] for name in ("more than half are recorded",)}
     kept = b""
     for hash_seed, condition in enumerate(stages.values()):
         report.unlink(missing_ok=True)

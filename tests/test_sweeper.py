@@ -195,6 +195,7 @@ def wavy(x):
 """
 
 
+@pytest.mark.slow
 def test_an_activation_of_ones_own_joins_and_is_refused_once_it_is_edited(tmp_path: Path) -> None:
     module = tmp_path / "mine.py"
     module.write_text(OWN)
