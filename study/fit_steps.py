@@ -44,7 +44,9 @@ class StudyModel(keras.Model):
             for name in ("noise", "augmentation")
         }
         self.first_loss = tf.Variable(0.0, trainable=False)
-        self.means = [keras.metrics.Mean(name=kind) for kind in kinds(objective.task)]
+        self.means: list[keras.metrics.Metric] = [
+            keras.metrics.Mean(name=kind) for kind in kinds(objective.task)
+        ]
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -10,6 +10,7 @@ L. R. Dice, "Measures of the Amount of Ecologic Association Between Species", Ec
 # pyright: reportArgumentType=false
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -121,7 +122,7 @@ def segmentation_losses(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     tensor of float32, shape (n,)
     """
     cross_entropies = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
-    dice_losses = keras.losses.dice(targets, tf.sigmoid(logits), axis=_PIXELS)
+    dice_losses: Any = keras.losses.dice(targets, tf.sigmoid(logits), axis=_PIXELS)
     return tf.reduce_mean(cross_entropies, axis=_PIXELS) + dice_losses
 
 

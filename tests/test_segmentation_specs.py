@@ -1,6 +1,8 @@
 """Sweeps on masks: which metrics, networks and engines they take, and the columns of their results."""
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +137,9 @@ def test_a_search_is_told_the_dice_coefficient() -> None:
     result = TrainingResult(digest=training.digest, status=Status.OK, metrics=metrics)
     entry = Entry(training=training, configuration=configuration, adaptive=True, result=result)
     assert math.isclose(value_of(entry), 61.5)
+
+
+def test_the_example_in_the_docs_is_right() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    (example,) = [each for each in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "name = " in each]
+    assert parse(example, "docs/data.md").task == "segmentation"
