@@ -22,6 +22,7 @@ import keras
 import tensorflow as tf
 
 from study import activations, architectures, batches, datasets, optimizers, streams
+from study.clipping import limit_of
 from study.curve import Curve
 from study.engine import Engine
 from study.errors import InputError
@@ -32,6 +33,7 @@ from study.objectives import objective_of
 from study.packing import Group
 from study.programs import Program, program_of
 from study.reports import EpochDone, Report
+from study.schedules import learning_rates
 from study.tasks import CUTS, kinds
 from study.training import Status, Training, TrainingResult, failure
 
@@ -180,7 +182,7 @@ class CompiledProgram:
             variable.assign(value)
         for variable, start in zip(self.model.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
-        self.model.optimizer.learning_rate = training.learning_rate
+        self.model.clipping.assign(limit_of(training))
         self.rates.assign(training)
         self.model.noise.assign(training.input_noise)
         self.model.keys["noise"].assign(streams.key(training, "noise"))
@@ -259,9 +261,10 @@ class Progress(keras.callbacks.Callback):
         compiled, model = self.compiled, self.compiled.model
         examples = len(compiled.dataset.train.x)
         model.order.assign(batches.epoch_order(self._order_key, epoch, examples, self.training.batch_size))
+        part = slice(epoch * compiled.steps, (epoch + 1) * compiled.steps)
+        model.learning_rates.assign(learning_rates(self.training, epoch, compiled.steps))
         if self._coefficients is not None:
-            first = epoch * compiled.steps
-            model.coefficients.assign(self._coefficients[first : first + compiled.steps])
+            model.coefficients.assign(self._coefficients[part])
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Record the epoch, and stop where the training has diverged."""

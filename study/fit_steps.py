@@ -6,10 +6,12 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from study import batches, datasets
+from study.clipping import clipped
 from study.layers import Rates
 from study.objectives import Objective
 from study.programs import Program
@@ -38,6 +40,8 @@ class StudyModel(keras.Model):
         self._y = tf.constant(train.y)
         self.order = tf.Variable(tf.zeros((steps, program.batch_size), tf.int32), trainable=False)
         self.coefficients = tf.Variable(tf.ones((steps,)), trainable=False)
+        self.learning_rates = tf.Variable(tf.zeros((steps,)), trainable=False)
+        self.clipping = tf.Variable(np.inf, dtype=tf.float32, trainable=False)
         self.noise = tf.Variable(0.0, trainable=False)
         self.keys = {
             name: tf.Variable(tf.zeros((2,), tf.uint32), trainable=False)
@@ -94,7 +98,11 @@ class StudyModel(keras.Model):
             total = tf.add_n([loss, *self.network.losses])
         variables = self.trainable_variables
         self.first_loss.assign(tf.where(self.rates.step.value == 0, loss, self.first_loss))
-        self.optimizer.apply(tape.gradient(total, variables), variables)
+        gradients = tape.gradient(total, variables)
+        if self.program.clipping:
+            gradients = clipped(gradients, self.clipping, ops)
+        self.optimizer.learning_rate.assign(self.learning_rates[data])
+        self.optimizer.apply(gradients, variables)
         self.rates.step.assign_add(tf.constant(1, tf.uint32))
         for mean, value in zip(self.means, (loss, *scores), strict=True):
             mean.update_state(value)

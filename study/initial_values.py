@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from study import initializers, streams
+from study import gains, initializers, streams
 from study.errors import InputError
 from study.layers import FromTraining, Rates
 from study.training import Training
@@ -25,11 +25,37 @@ def draw(schemes: Sequence[tuple[Any, initializers.Scheme | None]], training: Tr
     training : Training
         Gives the key of the stream and the initializer of what is None.
     """
+    return matched(schemes, draw_shared(schemes, training), training)
+
+
+def draw_shared(
+    schemes: Sequence[tuple[Any, initializers.Scheme | None]], training: Training
+) -> list[np.ndarray]:
+    """Return the values that all activations of a training's block share, before their gains are matched."""
     key = streams.key(training, "weights")
     own = initializers.INITIALIZERS[training.initializer]
     return [
         initializers.draw(scheme or own, tuple(variable.shape), key, number)
         for number, (variable, scheme) in enumerate(schemes)
+    ]
+
+
+def matched(
+    schemes: Sequence[tuple[Any, initializers.Scheme | None]],
+    values: Sequence[np.ndarray],
+    training: Training,
+) -> list[np.ndarray]:
+    """Return the values of `draw_shared` as a training starts from them.
+
+    With `gain_matched_initialization` what follows the training's initializer is multiplied by
+    `study.gains.factor`, else all is left as it is.
+    """
+    if not training.gain_matched_initialization:
+        return list(values)
+    factor = gains.factor(training.activation, initializers.INITIALIZERS[training.initializer])
+    return [
+        value * factor if scheme is None else value
+        for (_, scheme), value in zip(schemes, values, strict=True)
     ]
 
 

@@ -1,7 +1,8 @@
 """Initial weights: one NumPy function draws for every engine, from the block's stream of weights.
 
 Keras' initializers say which distribution and scale; the numbers are ours, so that both engines and
-all activations of a block start from the same network. The scale never depends on the activation.
+all activations of a block start from the same network. The scale depends on the activation in trainings with
+gain-matched initialization alone, see `study.gains`.
 """
 
 import math
@@ -50,6 +51,17 @@ INITIALIZERS: Mapping[str, Scheme] = {
 }
 """Keras' ten, with Keras' constants: LeCun et al. 1998, Glorot & Bengio 2010, He et al. 2015 and
 Saxe et al. 2014 (orthogonal)."""
+
+
+def assumed_gain(scheme: Scheme) -> float:
+    """Return the gain of the activation that the variance of a scheme was derived for.
+
+    `scale / fan` with `scale = 2` was derived for ReLU, whose gain is the root of 2 (He et al. 2015). The
+    other variances by a fan, and orthogonal matrices, keep the second moment of linear units, with gain 1.
+    The plain ones, of a standard deviation that knows no fan, assume nothing, which counts as 1.
+    """
+    return math.sqrt(scheme.scale) if scheme.fan else 1.0
+
 
 _TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at plus and minus two."""

@@ -9,7 +9,7 @@ allows fewer, that is recorded before it is used.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 from study.batches import CHANGES
@@ -68,6 +68,8 @@ class Pack:
         Whether the weights of the best epoch are kept.
     noisy_scores : bool
         Whether noise is added to the images on which the members are scored.
+    scheduled : bool
+        Whether the learning rate of any training of the design moves from step to step.
     blocks : int
         Places for blocks.
     members : tuple of Training
@@ -80,6 +82,7 @@ class Pack:
     epochs: int
     best: bool
     noisy_scores: bool
+    scheduled: bool
     blocks: int
     members: tuple[Training, ...]
 
@@ -102,7 +105,8 @@ class Pack:
     @property
     def shape(self) -> str:
         """Identity of what is compiled for packs like this one, whatever their number of places."""
-        return digest_of([asdict(self.program), self.activations, self.optimizers, self.noisy_scores])
+        parts = [self.program.to_json(), self.activations, self.optimizers, self.noisy_scores]
+        return digest_of([*parts, "scheduled"] if self.scheduled else parts)
 
     def in_parts(self, blocks: int) -> list[Self]:
         """Return packs of `blocks` places for blocks that hold the same trainings in the same order."""
@@ -163,6 +167,7 @@ def packs(
     activations = tuple(dict.fromkeys(training.activation for training in trainings))
     shared: dict[tuple[Program, int, bool, bool], dict[Training, None]] = {}
     programs = _joined([program_of(training) for training in trainings])
+    scheduled = any(training.learning_rate_policy != "constant" for training in trainings)
     for training, program in zip(trainings, programs, strict=True):
         noisy_scores = training.input_noise > 0 and training.noise_at == "test"
         key = (program, training.epochs, training.checkpoint == "best", noisy_scores)
@@ -176,6 +181,7 @@ def packs(
             epochs=epochs,
             best=best,
             noisy_scores=noisy_scores,
+            scheduled=scheduled,
             blocks=len(blocks),
             members=tuple(replace(block, activation=name) for name in activations for block in blocks),
         )
@@ -191,14 +197,15 @@ def packs(
 def _joined(programs: Sequence[Program]) -> list[Program]:
     """Return the programs of packs for those of single trainings.
 
-    A part that some trainings of the design have, such as dropout, is in the programs of all: at a rate of 0
-    it changes nothing, and drawing its numbers costs less than compiling another program. A user's own
-    network is left as it is, as it may read its rates while it is built.
+    A part that some trainings of the design have, such as dropout, is in the programs of all: at a rate of 0,
+    or without a bound on the gradient, it changes nothing, and costs less than compiling another program. A
+    user's own network is left as it is, as it may read its rates while it is built.
     """
     parts = {
         "dropping": any(each.dropping for each in programs),
         "noisy": any(each.noisy for each in programs),
         "mixed": any(each.mixed for each in programs),
+        "clipping": any(each.clipping for each in programs),
         "augmentation": max(
             (each.augmentation for each in programs), key=lambda name: len(CHANGES[name]), default="none"
         ),

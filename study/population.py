@@ -29,13 +29,15 @@ import jax.numpy as jnp
 import keras
 
 from study import batches, datasets, streams
+from study.clipping import limit_of
 from study.curve import Curve, chance_limit
 from study.engine import Engine
 from study.errors import InputError
-from study.initial_values import draw, schemes_of
+from study.initial_values import draw_shared, matched, schemes_of
 from study.memory import free_bytes
 from study.packing import Pack
 from study.reports import EpochDone, Report, Split
+from study.schedules import learning_rates
 from study.steps import State, Steps
 from study.training import Status, TrainingResult, failure
 
@@ -166,17 +168,17 @@ class CompiledPopulation:
     def _begin(self, pack: Pack) -> tuple[State, State]:
         """Return what a pack starts from, and what stays fixed while it is trained."""
         members, blocks = pack.members, pack.members[: pack.blocks]
-        drawn = {block: draw(self._schemes, block) for block in dict.fromkeys(blocks)}
-        values = [
-            jnp.asarray(np.stack([drawn[block][i] for block in blocks] * self._repeats))
-            for i in range(len(self._schemes))
+        drawn = {block: draw_shared(self._schemes, block) for block in dict.fromkeys(blocks)}
+        starts = [
+            matched(self._schemes, drawn[block], member)
+            for member, block in zip(members, blocks * self._repeats, strict=True)
         ]
+        values = [jnp.asarray(np.stack(column)) for column in zip(*starts, strict=True)]
         by_variable = dict(zip((id(variable) for variable, _ in self._schemes), values, strict=True))
         slots = []
-        for optimizer, start in zip(self._device.optimizers, self._starts, strict=True):
-            rate = next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
+        for place, start in zip(self._device.rate_places, self._starts, strict=True):
             stacked = [jnp.asarray(np.stack([value] * len(members))) for value in start]
-            stacked[rate] = jnp.asarray([each.learning_rate for each in members], jnp.float32)
+            stacked[place] = jnp.asarray([each.learning_rate for each in members], jnp.float32)
             slots.append(stacked)
         rates: list[list[np.ndarray]] = []
         for each in members:
@@ -192,6 +194,7 @@ class CompiledPopulation:
         fixed: State = {
             "rates": [jnp.asarray(np.stack(column)) for column in zip(*rates, strict=True)],
             "optimizer": jnp.asarray([pack.optimizers.index(each.optimizer) for each in members]),
+            "clipping": jnp.asarray([limit_of(each) for each in members]),
             "blocks": {
                 "keys": {
                     name: jnp.asarray(np.stack([streams.key(block, name) for block in blocks]))
@@ -205,8 +208,11 @@ class CompiledPopulation:
 
     def _batches(
         self, pack: Pack, epoch: int, mixing: np.ndarray | None = None
-    ) -> tuple[jax.Array, jax.Array]:
-        """Return rows and mixing coefficients of an epoch: (steps, blocks, batch), (steps, blocks)."""
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        """Return rows, mixing coefficients and, where they move, learning rates of an epoch.
+
+        Their shapes are (steps, blocks, batch), (steps, blocks) and (steps, members).
+        """
         blocks = pack.members[: pack.blocks]
         size, examples = self.program.batch_size, len(self.dataset.train.x)
         orders = {
@@ -214,11 +220,11 @@ class CompiledPopulation:
             for block in dict.fromkeys(blocks)
         }
         order = np.stack([orders[block] for block in blocks], axis=1)
-        if mixing is None:
-            coefficients = np.ones((self._steps, len(blocks)), np.float32)
-        else:
-            coefficients = mixing[epoch * self._steps : (epoch + 1) * self._steps]
-        return jnp.asarray(order), jnp.asarray(coefficients)
+        part = slice(epoch * self._steps, (epoch + 1) * self._steps)
+        coefficients = np.ones((self._steps, len(blocks)), np.float32) if mixing is None else mixing[part]
+        rates = [learning_rates(each, epoch, self._steps) for each in pack.members if pack.scheduled]
+        moving = jnp.asarray(np.stack(rates, axis=1)) if rates else None
+        return jnp.asarray(order), jnp.asarray(coefficients), moving
 
     def _mixing(self, pack: Pack) -> np.ndarray | None:
         """Return the mixing coefficients of all steps, (steps of all epochs, blocks); None without any."""

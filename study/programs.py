@@ -1,10 +1,12 @@
 """Which trainings share one compiled program.
 
-Numbers that a program reads from variables (learning rate, dropout, penalties, noise, mixing
-coefficients, initial weights, streams) cost nothing to change. What is left makes another program.
+Numbers that a program reads from variables (the learning rate of each step, dropout, penalties, noise, mixing
+coefficients, the norm of clipping, initial weights, streams) cost nothing to change. What is left makes
+another program.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from study.training import Level, Training
 
@@ -18,8 +20,9 @@ class Program:
     dataset, train_size, architecture, architecture_arguments, activation, batch_size, optimizer, \
     batch_normalization, augmentation
         As in `study.training.Training`.
-    dropping, noisy, mixed : bool
-        Whether units are dropped, noise is added to the training inputs, pairs of examples are mixed.
+    dropping, noisy, mixed, clipping : bool
+        Whether units are dropped, noise is added to the training inputs, pairs of examples are mixed,
+        gradients are clipped.
     static : tuple of (str, Level)
         Rates handed to a user's own architecture as plain numbers.
     """
@@ -37,6 +40,14 @@ class Program:
     noisy: bool
     mixed: bool
     static: tuple[tuple[str, Level], ...]
+    clipping: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values; without `clipping` as they are in older ledgers."""
+        values = asdict(self)
+        if not self.clipping:
+            del values["clipping"]
+        return values
 
 
 def program_of(training: Training) -> Program:
@@ -62,4 +73,5 @@ def program_of(training: Training) -> Program:
         noisy=training.input_noise > 0 and training.noise_at == "train",
         mixed=training.mixup > 0,
         static=tuple(sorted(static.items())) if own else (),
+        clipping=training.gradient_clipping > 0,
     )

@@ -16,6 +16,7 @@ import keras
 from keras import ops
 
 from study import architectures, batches, optimizers
+from study.clipping import clipped
 from study.datacards import DataCard
 from study.layers import Rates
 from study.packing import Pack
@@ -38,6 +39,8 @@ class Steps:
         The network's variables, in the order of a state's leaves.
     optimizers : list of keras.Optimizer
         In the order of `Pack.optimizers`.
+    rate_places : list of int
+        Where the learning rate stands among the variables of each.
 
     Parameters
     ----------
@@ -49,6 +52,7 @@ class Steps:
 
     def __init__(self, pack: Pack, card: DataCard) -> None:
         self._program = pack.program
+        self._scheduled = pack.scheduled
         self._classes = card.classes
         self._repeats = len(pack.activations)
         self.rates = Rates(dropping=pack.program.dropping)
@@ -63,6 +67,10 @@ class Steps:
         self.optimizers = [optimizers.build(name) for name in pack.optimizers]
         for optimizer in self.optimizers:
             optimizer.build(self.trainable)
+        self.rate_places = [
+            next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
+            for optimizer in self.optimizers
+        ]
 
     def _call(
         self, trainable: Any, other: Any, rates: Any, x: Any, *, training: bool
@@ -104,10 +112,15 @@ class Steps:
             return loss + penalty, (loss, hits, other)
 
         gradients, (loss, hits, other) = jax.grad(objective, has_aux=True)(state["trainable"])
+        if self._program.clipping:
+            gradients = clipped(gradients, fixed["clipping"], jnp)
         trainable = state["trainable"]
         slots = []
         for number, optimizer in enumerate(self.optimizers):
-            new, slot = optimizer.stateless_apply(state["slots"][number], gradients, state["trainable"])
+            slot = list(state["slots"][number])
+            if self._scheduled:
+                slot[self.rate_places[number]] = fixed["learning_rate"]
+            new, slot = optimizer.stateless_apply(slot, gradients, state["trainable"])
             chosen = fixed["optimizer"] == number
             trainable = [jnp.where(chosen, a, b) for a, b in zip(new, trainable, strict=True)]
             slots.append(slot)
@@ -116,24 +129,28 @@ class Steps:
         return new_state, (loss, hits)
 
     def epoch(
-        self, state: State, fixed: State, data: Any, order: Any, coefficients: Any
+        self, state: State, fixed: State, data: Any, order: Any, coefficients: Any, learning_rates: Any
     ) -> tuple[State, State]:
         """Run one epoch of all members; return where they are and what was seen."""
         members = {name: state[name] for name in ("trainable", "other", "slots", "first_loss")}
 
         def body(
-            carry: tuple[State, Any], batch: tuple[Any, Any]
+            carry: tuple[State, Any], batch: tuple[Any, Any, Any]
         ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
             members, step = carry
+            rows, coefficient, learning_rate = batch
             prepare = jax.vmap(self._batch, in_axes=(None, 0, 0, 0, None))
-            x, y = prepare(data, *batch, fixed["blocks"], step)
+            x, y = prepare(data, rows, coefficient, fixed["blocks"], step)
             x, y = (jnp.concatenate([array] * self._repeats) for array in (x, y))
-            per_member = {"rates": fixed["rates"], "optimizer": fixed["optimizer"]}
+            per_member = {name: fixed[name] for name in ("rates", "optimizer", "clipping")}
+            per_member["learning_rate"] = learning_rate
             train = jax.vmap(self._step, in_axes=(0, 0, 0, 0, None))
             members, measured = train(members, per_member, x, y, step)
             return (members, step + jnp.uint32(1)), measured
 
-        (members, step), (losses, hits) = jax.lax.scan(body, (members, state["step"]), (order, coefficients))
+        (members, step), (losses, hits) = jax.lax.scan(
+            body, (members, state["step"]), (order, coefficients, learning_rates)
+        )
         weights = {name: members[name] for name in ("trainable", "other")}
         finite = jnp.ones(losses.shape[1], bool)
         for leaf in jax.tree.leaves(weights):

@@ -69,6 +69,22 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
+LATER: Mapping[str, Level] = {
+    "learning_rate_policy": "constant",
+    "gradient_clipping": 0.0,
+    "gain_matched_initialization": False,
+}
+"""Settings that came after the first ledgers, with their defaults."""
+
+
+def without_later_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `settings` without those of `LATER` that have their default.
+
+    What is recorded and digested is this, so that a training is the one that older ledgers hold.
+    """
+    return {name: value for name, value in settings.items() if name not in LATER or value != LATER[name]}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
     """One setting of every factor, without activation and replicate.
@@ -111,7 +127,7 @@ class Training:
     optimizer : str
         Name in `study.optimizers.OPTIMIZERS`; its constants are written there.
     learning_rate : float
-        Absolute.
+        Absolute; where the policy moves it, its largest value.
     initializer : str
         Name in `study.initializers.INITIALIZERS`; for the kernels of the hidden layers.
     regularizer : str
@@ -130,6 +146,13 @@ class Training:
         `none`, `shift` or `shift_flip`.
     mixup : float
         Parameter of the symmetric Beta distribution of the mixing coefficient; 0 for no mixup.
+    learning_rate_policy : str
+        Name in `study.schedules.POLICIES`: how the learning rate moves over the steps.
+    gradient_clipping : float
+        Global norm that the gradient is clipped to; 0 for no clipping.
+    gain_matched_initialization : bool
+        Whether the initial kernels of the hidden layers are scaled to the activation's gain, see
+        `study.gains`.
     checkpoint : str
         `last` or `best`: the epoch whose weights are scored, fixed beforehand; `best` is by
         validation accuracy.
@@ -159,6 +182,9 @@ class Training:
     noise_at: str = "train"
     augmentation: str = "none"
     mixup: float = 0.0
+    learning_rate_policy: str = "constant"
+    gradient_clipping: float = 0.0
+    gain_matched_initialization: bool = False
     checkpoint: str = "last"
     sweep_seed: int
     configuration: str
@@ -175,8 +201,8 @@ class Training:
         return f"{self.configuration}-{self.replicate}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values; `from_json` reads them back."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        """Return the fields as JSON values, see `without_later_defaults`; `from_json` reads them back."""
+        values = without_later_defaults({f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
         values["architecture_arguments"] = dict(self.architecture_arguments)
         return values
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from study import activations, architectures, datasets
+from study import activations, architectures, datasets, gains
 from study.errors import InputError, said
 from study.initial_values import schemes_of
 from study.layers import Rates
@@ -24,7 +24,7 @@ def try_out(training: Training, dataset: datasets.Dataset) -> None:
     Raises
     ------
     InputError
-        If either raises, or does not return what it should.
+        If either raises, or does not return what it should, or has nothing of which a gain is matched.
     """
     activation, card = activations.get(training.activation), dataset.card
 
@@ -47,13 +47,21 @@ def try_out(training: Training, dataset: datasets.Dataset) -> None:
             f"the activation {training.activation} must map a tensor to finite numbers of the same "
             f"shape; on numbers from -3 to 3 of shape {numbers.shape} it gave shape {values.shape}."
         )
+    if training.gain_matched_initialization:
+        gains.gain(training.activation)
     with _blamed_on(training.architecture):
         program = program_of(training)
         rates = Rates(dropping=program.dropping)
         network = architectures.build(program, card.input_shape, card.logits, activation, rates)
         few = 32 if card.task == "classification" else 2
         logits = network.predict_on_batch(dataset.validation.x[:few])
-    schemes_of(network)
+    follows = any(scheme is None for _, scheme in schemes_of(network))
+    if training.gain_matched_initialization and not follows:
+        raise InputError(
+            f"no kernel of {training.architecture} follows the training's initializer, so "
+            "gain_matched_initialization would change nothing; give its hidden layers "
+            "kernel_initializer=study.layers.FromTraining(), or remove the setting."
+        )
     if card.task == "segmentation":
         return  # logits that happen to lie in [0, 1] are no sign of a sigmoid
     if np.all(logits >= 0.0) and np.allclose(logits.sum(axis=1), 1.0, atol=1e-3):

@@ -303,8 +303,8 @@ class Driver:
             refuse_other_environment(self._record, fingerprint, self._home.ledger(self._spec.name))
         if fingerprint["own"]:
             firsts = {
-                (item.training.activation, item.training.architecture_arguments): item.training
-                for item in to_train
+                (each.activation, each.architecture_arguments, each.gain_matched_initialization): each
+                for each in (item.training for item in to_train)
             }
             self._executor.check(list(firsts.values()))
         return fingerprint

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from study.architectures import ARCHITECTURES
 from study.initializers import INITIALIZERS
 from study.optimizers import OPTIMIZERS
+from study.schedules import POLICIES
 from study.training import Level, Training, TrainingResult
 from sweeps.spec_errors import nearest, shown
 
@@ -144,11 +145,28 @@ TRAINING_SETTINGS: Mapping[str, Setting] = {
         maximum=1e6,
         open_below=True,
     ),
+    "learning_rate_policy": Setting(
+        kind="name",
+        meaning="how the learning rate moves over the steps",
+        default="constant",
+        names=tuple(POLICIES),
+    ),
+    "gradient_clipping": Setting(
+        kind="number",
+        meaning="global norm that the gradient is clipped to; 0 for no clipping",
+        default=0.0,
+        maximum=1e6,
+    ),
     "initializer": Setting(
         kind="name",
         meaning="distribution of the initial weights of the hidden layers",
         default="glorot_uniform",
         names=tuple(INITIALIZERS),
+    ),
+    "gain_matched_initialization": Setting(
+        kind="switch",
+        meaning="whether the initial weights of the hidden layers are scaled to the activation's gain",
+        default=False,
     ),
     "regularizer": Setting(
         kind="name",

@@ -18,7 +18,7 @@ from study.errors import InputError
 from study.optimizers import OPTIMIZERS
 from study.question import Design, Factor, Question
 from study.tasks import Task, unit_of
-from study.training import Configuration, Level, Training, digest_of
+from study.training import Configuration, Level, Training, digest_of, without_later_defaults
 from study.tuning import Tuning
 from sweeps import spec_rules
 from sweeps.settings import LARGEST, TRAINING_SETTINGS, Setting, own_setting, settings_of
@@ -238,7 +238,7 @@ class SweepSpec(Table):
         content["activations"] = list(self.rivals)
         content["metric"] = {"name": self.metric.name, "checkpoint": self.metric.checkpoint}
         content["factors"] = [factor.to_json() for factor in self.factor_list]
-        content["fixed"] = self.constants
+        content["fixed"] = without_later_defaults(self.constants)
         content["relative_learning_rate"] = self.relative_learning_rate
         if self.design == "paired":
             content |= {key: getattr(self, key) for key in ("configurations", "replicated_share")}

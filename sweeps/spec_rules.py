@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import InitErrorDetails
 
+from study import gains
 from study.architectures import ARCHITECTURES, too_small
 from study.datacards import DATASETS
+from study.errors import InputError
 from study.question import Factor
 from study.references import is_reference
 from study.tasks import SCORES, kinds
@@ -43,7 +45,8 @@ def mistakes(spec: "SweepSpec") -> list[InitErrorDetails]:
     """
     alone = [*_question(spec), *_task(spec), *_design(spec), *_names(spec), *_profile(spec)]
     alone += [*_factors(spec), *_fixed(spec)]
-    joined = alone or [*_data(spec), *_regularizer(spec), *_baseline(spec), *_size(spec), *_grid(spec)]
+    joined = alone or [*_data(spec), *_regularizer(spec), *_gains(spec), *_baseline(spec)]
+    joined = joined or [*_size(spec), *_grid(spec)]
     return joined or [*_room(spec)]
 
 
@@ -333,6 +336,20 @@ def _regularizer(spec: "SweepSpec") -> Mistakes:
             ("factors", "regularizer_strength"),
             f'{rule}; write for example regularizer = "l2" under [fixed].',
         )
+
+
+def _gains(spec: "SweepSpec") -> Mistakes:
+    """Check that the activations of the catalogue have the gains that are asked for."""
+    asked = [path for path, level in _uses(spec, "gain_matched_initialization") if level]
+    for name in spec.activations if asked else ():
+        if not is_reference(name):
+            try:
+                gains.gain(name)
+            except InputError:
+                rule = f"the gain of {name} is too large or too small to be matched"
+                yield wrong_value(
+                    asked[0], True, f"{rule}; remove the setting, or choose another activation."
+                )
 
 
 def _baseline(spec: "SweepSpec") -> Mistakes:

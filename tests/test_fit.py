@@ -63,19 +63,21 @@ def test_a_program_is_traced_once(engine: "FitEngine", training: Training) -> No
 
 
 def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Training) -> None:
-    """The whole path against an independent implementation: weights, order, mask, loss, SGD."""
+    """The whole path against an independent implementation: weights, order, mask, loss, clipping, SGD."""
     chosen = replace(
         training, activation="tanh", optimizer="sgd", learning_rate=0.5, dropout=0.25, epochs=2,
         regularizer="l1_l2", regularizer_strength=1e-3, initializer="he_uniform",
-        architecture_arguments=(("depth", 2), ("width", 16)),
+        architecture_arguments=(("depth", 2), ("width", 16)), learning_rate_policy="one_cycle",
+        gradient_clipping=0.8, gain_matched_initialization=True,
     )  # fmt: skip
     (result,) = train(engine, chosen)
     cut = engine.load("digits", chosen.train_size).train
     key = streams.key(chosen, "weights")
     w1 = initializers.draw(initializers.INITIALIZERS["he_uniform"], (64, 16), key, 0).astype(float)
     w2 = initializers.draw(initializers.INITIALIZERS["glorot_uniform"], (16, 10), key, 2).astype(float)
+    w1 *= 1.592537 / np.sqrt(2.0)  # the gain of tanh for that of ReLU
     b1, b2 = np.zeros(16), np.zeros(10)
-    losses = []
+    losses, clipped = [], 0
     step = 0
     for epoch in range(2):
         for rows in batches.epoch_order(streams.key(chosen, "order"), epoch, len(cut.x), 32):
@@ -90,11 +92,16 @@ def test_first_steps_equal_a_loop_in_numpy(engine: "FitEngine", training: Traini
             d_logits = (p - y) / 32
             d_h = d_logits @ w2.T * mask * (1 - h**2)
             d_w1 = x.T @ d_h + 1e-3 * np.sign(w1) + 2e-3 * w1
-            w2 -= 0.5 * (h * mask).T @ d_logits
-            b2 -= 0.5 * d_logits.sum(0)
-            w1 -= 0.5 * d_w1
-            b1 -= 0.5 * d_h.sum(0)
+            weights = (w1, b1, w2, b2)
+            gradients = (d_w1, d_h.sum(0), (h * mask).T @ d_logits, d_logits.sum(0))
+            norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+            clipped += norm > 0.8
+            rise, fall = np.cos(np.pi * np.array([step / 15 / 0.3, (step / 15 - 0.3) / 0.7]))
+            rate = 0.5 * ((1.04 - 0.96 * rise) / 2 if step / 15 < 0.3 else (1.0001 + 0.9999 * fall) / 2)
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight -= rate * min(1.0, 0.8 / norm) * gradient
             step += 1
+    assert 0 < clipped < step
     expected = [np.mean(losses[:8]), np.mean(losses[8:])]
     # float32 against float64 over 16 steps
     np.testing.assert_allclose(result.curve["train_loss"], expected, rtol=2e-5)

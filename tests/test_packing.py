@@ -96,17 +96,31 @@ def test_what_a_pack_shares_is_what_its_program_is_built_from(blocks: list[Train
 
 
 def test_what_costs_nothing_at_a_rate_of_0_makes_no_other_program(blocks: list[Training]) -> None:
-    changes = ({}, {"dropout": 0.2}, {"mixup": 0.4}, {"input_noise": 0.1}, {"augmentation": "shift"})
+    changes = (
+        {"gradient_clipping": 1.0}, {"dropout": 0.2}, {"mixup": 0.4}, {"input_noise": 0.1},
+        {"augmentation": "shift"},
+    )  # fmt: skip
     varied = [replace(block, **changes[i % 5]) for i, block in enumerate(blocks[:5])]
     (program,) = {pack.program for pack in packs(design(varied, ACTIVATIONS), MEMBERS)}
-    assert (program.dropping, program.mixed, program.noisy, program.augmentation) == (
-        True,
-        True,
-        True,
-        "shift",
-    )
+    assert (program.dropping, program.mixed, program.noisy) == (True, True, True)
+    assert (program.clipping, program.augmentation) == (True, "shift")
     own = [replace(block, architecture="mine:network") for block in varied]
     assert len({pack.program for pack in packs(design(own, ACTIVATIONS), MEMBERS)}) == 5
+
+
+def test_moving_rates_make_one_shape_of_all_policies_and_none_where_there_are_none(
+    blocks: list[Training],
+) -> None:
+    policies = ("constant", "cosine", "one_cycle", "step", "constant")
+    varied = [
+        replace(block, learning_rate_policy=policy)
+        for block, policy in zip(blocks[:5], policies, strict=True)
+    ]
+    moving, still = (packs(design(each, ACTIVATIONS), MEMBERS) for each in (varied, blocks[:5]))
+    assert len({pack.shape for pack in moving}) == 1
+    assert all(pack.scheduled for pack in moving)
+    assert not any(pack.scheduled for pack in still)
+    assert {pack.shape for pack in moving}.isdisjoint({pack.shape for pack in still})
 
 
 def test_a_pack_is_left_whole_until_all_of_it_is_done(blocks: list[Training]) -> None:

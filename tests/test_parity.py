@@ -15,6 +15,7 @@ from study.architectures import ARCHITECTURES
 from study.initializers import INITIALIZERS
 from study.optimizers import OPTIMIZERS
 from study.packing import packs
+from study.schedules import POLICIES, learning_rates
 from study.training import Training, TrainingResult
 
 PARITY = 1e-5
@@ -30,7 +31,11 @@ STATIC: Factors = {
     "augmentation": ({}, {"augmentation": "shift"}, {"augmentation": "shift_flip"}),
     "mixup": ({}, {"mixup": 0.4}),
 }
-"""Factors that make another program of the reference; of the fast engine only the first does, and noise on scores."""
+"""Factors that make another program of the reference; of the fast engine only the first does, and noise on
+scores."""
+
+CLIPPING: Factors = {"clipping": ({}, {"gradient_clipping": 0.3})}
+"""As those of `STATIC`."""
 
 FEW: Factors = {
     "activation": tuple({"activation": name} for name in ("mish", "relu", "gelu")),
@@ -38,6 +43,8 @@ FEW: Factors = {
     "regularizer": tuple(
         {"regularizer": name, "regularizer_strength": 1e-3} for name in ("none", "l1", "l1_l2")
     ),
+    "policy": tuple({"learning_rate_policy": name} for name in ("constant", "cosine", "one_cycle")),
+    "gains": ({}, {"gain_matched_initialization": True}),
 }
 """Factors in which the members of one program differ, with some of their levels."""
 
@@ -129,7 +136,9 @@ def test_loss_per_step_equals_that_of_the_reference(
     both: Callable[[Sequence[Training]], None], fifty: Training
 ) -> None:
     """Every pair of an optimizer or a factor's level with a level of another factor; two levels of each."""
-    static, few = ({name: (each[0], each[-1]) for name, each in all_.items()} for all_ in (STATIC, FEW))
+    static, few = (
+        {name: (each[0], each[-1]) for name, each in all_.items()} for all_ in (STATIC | CLIPPING, FEW)
+    )
     factors = OPTIMIZER | static | few
     candidates = [
         optimizer + program + member
@@ -157,7 +166,7 @@ def test_a_convolution_equals_that_of_the_reference(
 def test_every_optimizer_in_every_program_equals_the_reference(
     child_of: Callable[[str], Child], fifty: Training
 ) -> None:
-    """All programs with all optimizers; activations, initializers and penalties take turns.
+    """All programs with all optimizers; activations and what moves no program take turns, and clipping.
 
     NOTE: an optimizer that divides by the root of squared gradients makes whole steps of what is left of a
     gradient that vanishes, as those of weights behind pixels that are always 0: now and then two engines part
@@ -167,6 +176,7 @@ def test_every_optimizer_in_every_program_equals_the_reference(
         itertools.cycle(map(canonical, ACTIVATIONS)),
         itertools.cycle(INITIALIZERS),
         itertools.cycle(("none", "l1", "l2", "l1_l2", "none")),
+        itertools.cycle(itertools.product(POLICIES, (False, True), (0.0, 0.3))),
         strict=False,
     )
     apart: list[float] = []
@@ -176,8 +186,9 @@ def test_every_optimizer_in_every_program_equals_the_reference(
                 fifty, **merged(STATIC, static), **merged(OPTIMIZER, optimizer),
                 activation=activation, initializer=initializer,
                 regularizer=regularizer, regularizer_strength=1e-3,
+                learning_rate_policy=policy, gain_matched_initialization=gains, gradient_clipping=clipping,
             )
-            for optimizer, (activation, initializer, regularizer) in zip(
+            for optimizer, (activation, initializer, regularizer, (policy, gains, clipping)) in zip(
                 crossed(OPTIMIZER), turns, strict=False
             )
         ]  # fmt: skip
@@ -262,6 +273,7 @@ def _reference_steps(training: Training, states: list[State]) -> tuple[list[floa
             for variable, value in zip(values, state[name], strict=True):
                 variable.assign(value)
         model.rates.step.assign(np.uint32(step))
+        model.learning_rates.assign(learning_rates(training, step, compiled.steps))
         key = streams.key(training, "order")
         model.order.assign(batches.epoch_order(key, step, len(data.train.x), training.batch_size))
         history = model.fit(compiled._step_numbers, steps_per_epoch=1, shuffle=False, verbose=0)

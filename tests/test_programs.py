@@ -30,6 +30,9 @@ NUMBERS: dict[str, Any] = {
     "dropout": 0.5,
     "input_noise": 0.5,
     "mixup": 0.5,
+    "learning_rate_policy": "cosine",
+    "gradient_clipping": 0.5,
+    "gain_matched_initialization": True,
     "checkpoint": "best",
     "sweep_seed": 8,
     "configuration": "another",
@@ -42,7 +45,7 @@ replace = dataclasses.replace
 
 @pytest.fixture
 def perturbed(training: Training) -> Training:
-    return replace(training, dropout=0.1, input_noise=0.1, mixup=0.1)
+    return replace(training, dropout=0.1, input_noise=0.1, mixup=0.1, gradient_clipping=0.1)
 
 
 def test_each_field_of_a_training_is_decided_on() -> None:
@@ -60,7 +63,7 @@ def test_numbers_share_a_program(perturbed: Training, name: str) -> None:
     assert program_of(replace(perturbed, **{name: NUMBERS[name]})) == program_of(perturbed)
 
 
-@pytest.mark.parametrize("name", ["dropout", "input_noise", "mixup"])
+@pytest.mark.parametrize("name", ["dropout", "input_noise", "mixup", "gradient_clipping"])
 def test_without_a_perturbation_the_program_does_not_compute_it(perturbed: Training, name: str) -> None:
     assert program_of(replace(perturbed, **{name: 0.0})) != program_of(perturbed)
 

@@ -137,6 +137,9 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"factors.initializer": {"role": "nuisance", "levels": ["he", "zeros"]}},
         's.toml: factors.initializer.levels holds "he", but no initializer of that name is known; choose one of random_normal, random_uniform, truncated_normal, orthogonal, lecun_uniform, lecun_normal, glorot_uniform, glorot_normal, he_uniform, he_normal.\n'
         's.toml: factors.initializer.levels holds "zeros", but no initializer of that name is known; choose one of random_normal, random_uniform, truncated_normal, orthogonal, lecun_uniform, lecun_normal, glorot_uniform, glorot_normal, he_uniform, he_normal.'),
+    ({"fixed.gain_matched_initialization": True, "activations": ["beta_mish(1e-9)"]}, "s.toml: fixed.gain_matched_initialization is true, but the gain of beta_mish(1e-09) is too large or too small to be matched; remove the setting, or choose another activation."),
+    ({"fixed.learning_rate_policy": "cosin"}, "s.toml: fixed.learning_rate_policy is \"cosin\", but no learning_rate_policy of that name is known; did you mean \"cosine\"?"),
+    ({"factors.gradient_clipping": {"role": "nuisance", "levels": [0, -1.0]}}, "s.toml: factors.gradient_clipping.levels holds -1.0, but gradient_clipping must be at least 0; raise it to 0 or more."),
     ({"factors.regularizer_strength": {"role": "nuisance", "levels": [0.001, 0.01]}}, 's.toml: factors.regularizer_strength varies without effect, because regularizer is none everywhere; write for example regularizer = "l2" under [fixed].'),
     # fixed settings
     ({"fixed.depth": 3}, "s.toml: fixed.depth is fixed, but varies as a factor too; remove it from one of the two."),

@@ -16,8 +16,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from study.layers import FromTraining
+
 def smooth(x):
     return x + ops.tanh(x)
+
+def nothing(x):
+    return 0.0 * x
 
 def sum_of_all(x):
     return ops.sum(x)
@@ -53,6 +58,9 @@ def net(input_shape, classes, activation, width=8, output=None, kernel="he_norma
         keras.layers.Dense(width, activation=activation, kernel_initializer=kernel),
         keras.layers.Dense(classes, activation=output),
     ])
+
+def following(input_shape, classes, activation):
+    return net(input_shape, classes, activation, kernel=FromTraining())
 
 def probabilities(input_shape, classes, activation):
     return net(input_shape, classes, activation, output="softmax")
@@ -96,6 +104,16 @@ def changed(training: Training, **names: str) -> Training:
     if "architecture" in names:
         references["architecture_arguments"] = ()
     return dataclasses.replace(training, **references)
+
+
+def test_gains_are_matched_where_there_is_something_to_match(own: Training, digits: datasets.Dataset) -> None:
+    matched = dataclasses.replace(own, gain_matched_initialization=True)
+    try_out(changed(matched, activation="smooth"), digits)
+    try_out(changed(matched, architecture="following"), digits)
+    with pytest.raises(InputError, match="no kernel of tried:net follows the training's initializer"):
+        try_out(changed(matched, architecture="net"), digits)
+    with pytest.raises(InputError, match=r"whose gain lies between .* that of tried:nothing is inf"):
+        try_out(changed(matched, activation="nothing"), digits)
 
 
 def test_usable_functions_pass(own: Training, digits: datasets.Dataset) -> None:
