@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from study import formulas, references
+from study import bounded_activations, formulas, gated_activations, rectifying_activations, references
 from study.elementary import Tensor, evaluate, operations
 from study.errors import InputError
 
@@ -205,6 +205,36 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
         mish,
         beta_mish,
         hard_swish,
+        rectifying_activations.relu6,
+        rectifying_activations.squared_relu,
+        rectifying_activations.star_relu,
+        rectifying_activations.celu,
+        rectifying_activations.serlu,
+        rectifying_activations.isrlu,
+        rectifying_activations.squareplus,
+        rectifying_activations.sparse_plus,
+        rectifying_activations.soft_shrink,
+        rectifying_activations.hard_shrink,
+        rectifying_activations.bent_identity,
+        gated_activations.e_swish,
+        gated_activations.flatten_t_swish,
+        gated_activations.elish,
+        gated_activations.hard_elish,
+        gated_activations.hard_mish,
+        gated_activations.mila,
+        gated_activations.serf,
+        gated_activations.smish,
+        gated_activations.logish,
+        gated_activations.phish,
+        gated_activations.tanhexp,
+        gated_activations.lisht,
+        bounded_activations.hard_sigmoid,
+        bounded_activations.hard_tanh,
+        bounded_activations.sparse_sigmoid,
+        bounded_activations.log_sigmoid,
+        bounded_activations.isru,
+        bounded_activations.sqnl,
+        bounded_activations.penalized_tanh,
     )
 }
 """Name to function; a parametrized one takes its parameter as second argument."""
@@ -219,13 +249,30 @@ class _Parameter:
     named: Mapping[float, str] = field(default_factory=dict)
 
 
+_TENTH_TO_TEN = "a number from 0.1 to 10"
+
+
+def _from_tenth_to_ten(value: float) -> bool:
+    return 0.1 <= value <= 10
+
+
 _PARAMETERS = {
     "leaky_relu": _Parameter("a slope from 0 to 1", lambda a: 0 <= a <= 1, {0.0: "relu"}),
     "beta_swish": _Parameter("a β above 0 and at most 1e6", lambda beta: 0 < beta <= 1e6, {1.0: "swish"}),
     "beta_mish": _Parameter("a β above 0 and at most 1e6", lambda beta: 0 < beta <= 1e6, {1.0: "mish"}),
+    "celu": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten, {1.0: "elu"}),
+    "isrlu": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
+    "squareplus": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
+    "soft_shrink": _Parameter("a width above 0 and at most 10", lambda a: 0 < a <= 10),
+    "hard_shrink": _Parameter("a width above 0 and at most 10", lambda a: 0 < a <= 10),
+    "e_swish": _Parameter("a factor from 1 to 2", lambda b: 1 <= b <= 2, {1.0: "swish"}),
+    "flatten_t_swish": _Parameter("a threshold from -1 to 0", lambda t: -1 <= t <= 0),
+    "mila": _Parameter("a shift from -10 to 10", lambda beta: -10 <= beta <= 10, {0.0: "mish"}),
+    "isru": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
+    "penalized_tanh": _Parameter("a slope above 0 and below 1", lambda a: 0 < a < 1),
 }
 
-_OTHER_NAMES = {"silu": "swish", "hard_silu": "hard_swish"}
+_OTHER_NAMES = {"silu": "swish", "hard_silu": "hard_swish", "telu": "tanhexp"}
 
 
 def parse(name: str) -> tuple[str, tuple[float, ...]]:

@@ -39,6 +39,8 @@ class Operations:
     abs: Callable[[Tensor], Tensor]
     exp: Callable[[Tensor], Tensor]
     expm1: Callable[[Tensor], Tensor]
+    log1p: Callable[[Tensor], Tensor]
+    sqrt: Callable[[Tensor], Tensor]
     tanh: Callable[[Tensor], Tensor]
     erf: Callable[[Tensor], Tensor]
     erfc: Callable[[Tensor], Tensor]
@@ -160,6 +162,11 @@ def _numpy() -> Operations:
         tail = np.exp(-np.abs(x))
         return where(x > 0, 1.0, tail) / (1 + tail)
 
+    def erf(x: Tensor) -> Tensor:
+        from scipy.special import erf
+
+        return erf(x)
+
     def erfc(x: Tensor) -> Tensor:
         from scipy.special import erfc
 
@@ -178,8 +185,10 @@ def _numpy() -> Operations:
         abs=np.abs,
         exp=np.exp,
         expm1=np.expm1,
+        log1p=np.log1p,
+        sqrt=np.sqrt,
         tanh=np.tanh,
-        erf=lambda x: 1 - erfc(x),
+        erf=erf,
         erfc=erfc,
         relu=lambda x: np.maximum(x, 0),
         sigmoid=sigmoid,
@@ -204,6 +213,8 @@ def _keras() -> Operations:
         abs=ops.abs,
         exp=ops.exp,
         expm1=ops.expm1,
+        log1p=ops.log1p,
+        sqrt=ops.sqrt,
         tanh=ops.tanh,
         erf=ops.erf,
         erfc=ops.erfc,
@@ -254,6 +265,8 @@ def _tensorflow() -> Operations:
         abs=tf.abs,
         exp=tf.exp,
         expm1=tf.math.expm1,
+        log1p=tf.math.log1p,
+        sqrt=tf.sqrt,
         tanh=tf.tanh,
         erf=tf.math.erf,
         erfc=tf.math.erfc,
@@ -320,6 +333,8 @@ def _jax() -> Operations:
         abs=jnp.abs,
         exp=jnp.exp,
         expm1=jnp.expm1,
+        log1p=jnp.log1p,
+        sqrt=jnp.sqrt,
         tanh=jnp.tanh,
         erf=jax.lax.erf,
         erfc=jax.lax.erfc,
@@ -388,6 +403,8 @@ def _torch() -> Operations:
         abs=torch.abs,
         exp=torch.exp,
         expm1=torch.expm1,
+        log1p=torch.log1p,
+        sqrt=torch.sqrt,
         tanh=torch.tanh,
         erf=torch.erf,
         erfc=torch.erfc,

@@ -1,0 +1,326 @@
+"""Activations of the form x g(x), where g rises from about 0 to about 1, beside those of the standard sweeps.
+
+As in `study.activations`, whose docstring says what holds for all of them.
+"""
+
+import math
+
+from study.elementary import Formula, Operations, Tensor, evaluate
+
+_FAR = 1e4
+"""Beyond ±1e4 every exponential tail here is 0 in every dtype, while squares are finite in float32."""
+
+_STEEP = 80.0
+"""exp(±80) are normal numbers of float32."""
+
+
+def _hard_mish(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(x, -2.0)
+    return x * (op.minimum(x + 2, 2.0) / 2)
+
+
+def _hard_mish_slope(op: Operations, x: Tensor) -> Tensor:
+    return op.where(x >= 0, 1.0, op.where(x <= -2, 0.0, x + 1))
+
+
+_HARD_MISH = Formula(_hard_mish, (_hard_mish_slope,), half_in_float32=False)
+
+
+def hard_mish(x: Tensor) -> Tensor:
+    """Return x min(max(x + 2, 0), 2) / 2; range [-0.5, ∞), minimum at x = -1.
+
+    References
+    ----------
+    D. Misra, "H-Mish", 2020, as in the library timm.
+    """
+    return evaluate(_HARD_MISH, x)
+
+
+def _serf(op: Operations, x: Tensor) -> Tensor:
+    return op.maximum(x, -_FAR) * op.erf(op.softplus(op.minimum(x, 20.0)))
+
+
+def _serf_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, 20.0), -_FAR)
+    positive = op.softplus(x)
+    density = (2 / math.sqrt(math.pi)) * op.exp(-positive * positive)
+    return op.erf(positive) + x * (op.sigmoid(x) * density)
+
+
+_SERF = Formula(_serf, (_serf_slope,))
+
+
+def serf(x: Tensor) -> Tensor:
+    """Return x erf(softplus(x)); range [-0.348437, ∞), minimum at x = -1.193060.
+
+    References
+    ----------
+    S. Nag, M. Bhattacharyya, "SERF: towards better training of deep neural networks using log-softplus error
+    activation function", 2021, arXiv:2108.09598.
+    """
+    return evaluate(_SERF, x)
+
+
+def _smish(op: Operations, x: Tensor) -> Tensor:
+    s = op.sigmoid(x)
+    return op.maximum(x, -_FAR) * (s * (2 + s) / (s * (2 + s) + 2))
+
+
+def _smish_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
+    s = op.sigmoid(x)
+    r = 1 / (s * (2 + s) + 2)
+    return (s * r) * (2 + s + 4 * x * ((1 + s) * op.sigmoid(-x) * r))
+
+
+_SMISH = Formula(_smish, (_smish_slope,))
+
+
+def smish(x: Tensor) -> Tensor:
+    """Return x tanh(log(1 + s(x))); range [-0.249994, ∞), minimum at x = -1.394520, slope 0.6 at infinity.
+
+    References
+    ----------
+    X. Wang, H. Ren, A. Wang, "Smish: a novel activation function for deep learning methods", Electronics
+    11(4),
+    2022.
+    """
+    return evaluate(_SMISH, x)
+
+
+def _logish(op: Operations, x: Tensor) -> Tensor:
+    return op.maximum(x, -_FAR) * op.log1p(op.sigmoid(x))
+
+
+def _logish_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
+    s = op.sigmoid(x)
+    return op.log1p(s) + x * (s * op.sigmoid(-x) / (1 + s))
+
+
+_LOGISH = Formula(_logish, (_logish_slope,))
+
+
+def logish(x: Tensor) -> Tensor:
+    """Return x log(1 + s(x)); range [-0.252769, ∞), minimum at x = -1.372450, slope log 2 at infinity.
+
+    References
+    ----------
+    H. Zhu, H. Zeng, J. Liu, X. Zhang, "Logish: a new nonlinear nonmonotonic activation function for
+    convolutional neural network", Neurocomputing 458, 2021.
+    """
+    return evaluate(_LOGISH, x)
+
+
+def _tanhexp(op: Operations, x: Tensor) -> Tensor:
+    return op.maximum(x, -_FAR) * op.tanh(op.exp(op.minimum(x, 20.0)))
+
+
+def _tanhexp_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, 5.0), -_FAR)
+    e = op.exp(x)
+    h = op.tanh(0.5 * e)
+    r = 1 / (1 + h * h)
+    root = (1 - h * h) * r
+    return 2 * h * r + x * (e * (root * root))
+
+
+_TANHEXP = Formula(_tanhexp, (_tanhexp_slope,))
+
+
+def tanhexp(x: Tensor) -> Tensor:
+    """Return x tanh(exp(x)), also published as TeLU; range [-0.353286, ∞), minimum at x = -1.078860.
+
+    References
+    ----------
+    X. Liu, X. Di, "TanhExp: a smooth activation function with high convergence speed for lightweight neural
+    networks", 2020, arXiv:2003.09855.
+    """
+    return evaluate(_TANHEXP, x)
+
+
+def _e_swish(op: Operations, x: Tensor, b: Tensor) -> Tensor:
+    return b * (op.maximum(x, -_FAR) * op.sigmoid(x))
+
+
+def _e_swish_slope(op: Operations, x: Tensor, b: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
+    return b * (op.sigmoid(x) * (1 + x * op.sigmoid(-x)))
+
+
+_E_SWISH = Formula(_e_swish, (_e_swish_slope,))
+
+
+def e_swish(x: Tensor, b: float = 1.75) -> Tensor:
+    """Return b x s(x), 1 <= b <= 2; range [-0.278465 b, ∞), minimum at x = -1.278465.
+
+    References
+    ----------
+    E. Alcaide, "E-swish: adjusting activations to different network depths", 2018, arXiv:1801.07145.
+    """
+    return evaluate(_E_SWISH, x, b)
+
+
+def _lisht_slope(op: Operations, x: Tensor) -> Tensor:
+    near = op.maximum(op.minimum(x, _STEEP), -_STEEP)
+    h = op.tanh(0.5 * near)
+    r = 1 / (1 + h * h)
+    root = (1 - h * h) * r
+    return 2 * h * r + near * (root * root)
+
+
+_LISHT = Formula(lambda op, x: x * op.tanh(x), (_lisht_slope,))
+
+
+def lisht(x: Tensor) -> Tensor:
+    """Return x tanh(x); range [0, ∞), an even function with its minimum at 0.
+
+    References
+    ----------
+    S. K. Roy, S. Manna, S. R. Dubey, B. B. Chaudhuri, "LiSHT: non-parametric linearly scaled hyperbolic
+    tangent
+    activation function for neural networks", 2019, arXiv:1901.05894.
+    """
+    return evaluate(_LISHT, x)
+
+
+def _elish(op: Operations, x: Tensor) -> Tensor:
+    left = op.expm1(op.where(x > 0, 0.0, x))
+    return op.where(x > 0, x, left) * op.sigmoid(x)
+
+
+def _elish_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
+    s, rest = op.sigmoid(x), op.sigmoid(-x)
+    negative = op.where(x > 0, 0.0, x)
+    return s * op.where(x > 0, 1 + x * rest, op.exp(negative) + op.expm1(negative) * rest)
+
+
+_ELISH = Formula(_elish, (_elish_slope,))
+
+
+def elish(x: Tensor) -> Tensor:
+    """Return x s(x) for x > 0 and (exp(x) - 1) s(x) otherwise; range [-0.171573, ∞).
+
+    The minimum is at x = -0.881374.
+
+    References
+    ----------
+    M. Basirat, P. M. Roth, "The quest for the golden activation function", 2018, arXiv:1808.00783.
+    """
+    return evaluate(_ELISH, x)
+
+
+def _hard_gate(op: Operations, x: Tensor) -> Tensor:
+    return op.minimum(op.maximum(0.5 * x + 0.5, 0.0), 1.0)
+
+
+def _hard_elish(op: Operations, x: Tensor) -> Tensor:
+    left = op.expm1(op.where(x > 0, 0.0, x))
+    return op.where(x > 0, x, left) * _hard_gate(op, x)
+
+
+def _hard_elish_slope(op: Operations, x: Tensor) -> Tensor:
+    negative = op.where(x > 0, 0.0, x)
+    left = op.where(x <= -1, 0.0, op.exp(negative) * _hard_gate(op, x) + 0.5 * op.expm1(negative))
+    return op.where(x > 0, op.where(x >= 1, 1.0, x + 0.5), left)
+
+
+_HARD_ELISH = Formula(_hard_elish, (_hard_elish_slope,))
+
+
+def hard_elish(x: Tensor) -> Tensor:
+    """Return x h(x) for x > 0 and (exp(x) - 1) h(x) otherwise, h(x) = min(max((x + 1) / 2, 0), 1).
+
+    Range [-0.106545, ∞), minimum at x = -0.442854. The derivative is 0 at -1 and 1 at 1, the outer sides
+    of its
+    jumps.
+
+    References
+    ----------
+    M. Basirat, P. M. Roth, "The quest for the golden activation function", 2018, arXiv:1808.00783.
+    """
+    return evaluate(_HARD_ELISH, x)
+
+
+# NOTE: as Mish with x + β under the exponential: tanh(softplus(y)) = e (e + 2) / ((e + 1)² + 1), e = exp(y).
+def _mila(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
+    e = op.exp(op.minimum(x + beta, 20.0))
+    n = e * (e + 2)
+    return op.maximum(x, -_FAR) * (n / (n + 2))
+
+
+def _mila_slope(op: Operations, x: Tensor, beta: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, 20.0 - beta), -_FAR)
+    e = op.exp(x + beta)
+    f = e + 1
+    r = 1 / (f * f + 1)
+    return (e * r) * (f + 1 + 4 * x * (f * r))
+
+
+_MILA = Formula(_mila, (_mila_slope,))
+
+
+def mila(x: Tensor, beta: float = -0.25) -> Tensor:
+    """Return x tanh(softplus(x + β)), -10 <= β <= 10; for β = -0.25 the range is [-0.262345, ∞).
+
+    The minimum is then at x = -1.314806.
+
+    References
+    ----------
+    D. Misra, "Mila", 2019, a sketch published beside arXiv:1908.08681.
+    """
+    return evaluate(_MILA, x, beta)
+
+
+def _phish(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(x, -_FAR)
+    return x * op.tanh(x * (0.5 * op.erfc(-math.sqrt(0.5) * x)))
+
+
+def _phish_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
+    distribution = 0.5 * op.erfc(-math.sqrt(0.5) * x)
+    h = op.tanh(0.5 * x * distribution)
+    r = 1 / (1 + h * h)
+    root = (1 - h * h) * r
+    slope = distribution + x * (math.sqrt(0.5 / math.pi) * op.exp(-0.5 * x * x))
+    return 2 * h * r + x * (root * root * slope)
+
+
+_PHISH = Formula(_phish, (_phish_slope,))
+
+
+def phish(x: Tensor) -> Tensor:
+    """Return x tanh(x Φ(x)); range [0, ∞), minimum at x = 0.
+
+    References
+    ----------
+    P. Naveen, "Phish: a novel hyper-optimizable activation function", 2022, TechRxiv 17283824.
+    """
+    return evaluate(_PHISH, x)
+
+
+def _flatten_t_swish(op: Operations, x: Tensor, t: Tensor) -> Tensor:
+    return op.where(x > 0, x, op.maximum(x, 0.0)) * op.sigmoid(x) + t
+
+
+def _flatten_t_swish_slope(op: Operations, x: Tensor, t: Tensor) -> Tensor:
+    del t
+    near = op.minimum(op.maximum(x, 0.0), _STEEP)
+    return op.where(x > 0, op.sigmoid(near) * (1 + near * op.sigmoid(-near)), 0.0)
+
+
+_FLATTEN_T_SWISH = Formula(_flatten_t_swish, (_flatten_t_swish_slope,))
+
+
+def flatten_t_swish(x: Tensor, t: float = -0.2) -> Tensor:
+    """Return max(x, 0) s(x) + t, -1 <= t <= 0; range [t, ∞), derivative 0 at 0.
+
+    References
+    ----------
+    H. H. Chieng, N. Wahid, O. Pauline, S. R. K. Perla, "Flatten-T Swish: a thresholded ReLU-Swish-like
+    activation
+    function for deep learning", 2018, arXiv:1812.06247.
+    """
+    return evaluate(_FLATTEN_T_SWISH, x, t)
