@@ -1,4 +1,4 @@
-"""What is known of each activation: computed from the function where it can be, read from its docstring otherwise."""
+"""What is known of each activation: computed from it where it can be, else read from its docstring."""
 
 import inspect
 import re
@@ -94,8 +94,7 @@ def minimum(name: str) -> tuple[float | None, float | None]:
         method="bounded",
         options={"xatol": 1e-12},
     )
-    best = min((float(found.fun), float(found.x)), (float(y[lowest]), float(x[lowest])))
-    return best
+    return min((float(found.fun), float(found.x)), (float(y[lowest]), float(x[lowest])))
 
 
 def slopes(name: str, x: np.ndarray) -> np.ndarray:

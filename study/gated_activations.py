@@ -102,7 +102,7 @@ _LOGISH = Formula(_logish, (_logish_slope,))
 
 
 def logish(x: Tensor) -> Tensor:
-    """Return x log(1 + s(x)); range [-0.252769, ∞), minimum at x = -1.372450, slope log 2 at infinity.
+    """Return x log(1 + s(x)); range [-0.252769, ∞), minimum at x = -1.372454, slope log 2 at infinity.
 
     References
     ----------
@@ -232,9 +232,8 @@ _HARD_ELISH = Formula(_hard_elish, (_hard_elish_slope,))
 def hard_elish(x: Tensor) -> Tensor:
     """Return x h(x) for x > 0 and (exp(x) - 1) h(x) otherwise, h(x) = min(max((x + 1) / 2, 0), 1).
 
-    Range [-0.106545, ∞), minimum at x = -0.442854. The derivative is 0 at -1 and 1 at 1, the outer sides
-    of its
-    jumps.
+    The range is [-0.099673, ∞), with the minimum at x = -0.442854. The derivative is 0 at -1 and 1 at 1, the
+    outer sides of its jumps.
 
     References
     ----------
@@ -262,9 +261,9 @@ _MILA = Formula(_mila, (_mila_slope,))
 
 
 def mila(x: Tensor, beta: float = -0.25) -> Tensor:
-    """Return x tanh(softplus(x + β)), -10 <= β <= 10; for β = -0.25 the range is [-0.262345, ∞).
+    """Return x tanh(softplus(x + β)), -10 <= β <= 10; for β = -0.25 the range is [-0.249453, ∞).
 
-    The minimum is then at x = -1.314806.
+    The minimum is then at x = -1.150592.
 
     References
     ----------
@@ -292,7 +291,7 @@ _PHISH = Formula(_phish, (_phish_slope,))
 
 
 def phish(x: Tensor) -> Tensor:
-    """Return x tanh(x Φ(x)); range [0, ∞), minimum at x = 0.
+    """Return x tanh(x Φ(x)); range [0, ∞), 0 at 0 and in the limit on the left.
 
     References
     ----------

@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from activation_frameworks import jets_with_jax, jets_with_tensorflow, with_tensorflow
 from activation_references import KINKS, MANY, NAMES, POINTS, assert_right, dtypes, names
+from more_activation_references import GROWING, MORE
 
 from study import activations
 from study.activations import ACTIVATIONS, get, parse
@@ -40,6 +41,39 @@ def jets(framework: str, dtype: str) -> dict[str, Any]:
 @names
 def test_value_slope_and_second_derivative_against_mpmath(name: str, framework: str, dtype: str) -> None:
     assert_right(name, POINTS[dtype], *jets(framework, dtype)[name])
+
+
+WIDE = (
+    "float64",
+    "float32",
+    pytest.param("float16", marks=pytest.mark.slow),
+    pytest.param("bfloat16", marks=pytest.mark.slow),
+)
+
+
+@pytest.mark.parametrize("dtype", WIDE)
+def test_numpy_values_of_the_whole_catalogue_against_mpmath(dtype: str) -> None:
+    for name in MORE:
+        assert_right(name, POINTS[dtype], get(name)(POINTS[dtype]))
+
+
+@pytest.mark.parametrize("dtype", [pytest.param("float64", marks=pytest.mark.slow), *WIDE[1:]])
+@frameworks
+def test_value_slope_and_second_derivative_of_the_whole_catalogue(framework: str, dtype: str) -> None:
+    computed = FRAMEWORKS[framework]({name: get(name) for name in MORE}, POINTS[dtype])
+    for name, jet in computed.items():
+        assert_right(name, POINTS[dtype], *jet)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", MANY)
+@frameworks
+def test_the_whole_catalogue_is_finite_for_every_finite_input(framework: str, dtype: str) -> None:
+    x = MANY[dtype]
+    bounded = {name: get(name) for name in MORE if name not in GROWING}
+    for name, computed in FRAMEWORKS[framework](bounded, x).items():
+        for got in (*computed, get(name)(x)):
+            assert np.isfinite(got.astype(np.float64)).all(), name
 
 
 @pytest.mark.parametrize("dtype", MANY)
