@@ -19,6 +19,7 @@ from sweeps.executors import ChildExecutor, Setup
 OWN = """
 import keras
 import numpy as np
+from study.learned_activations import BetaMish, PReLU
 
 
 def cubic(x):
@@ -40,6 +41,18 @@ def net(input_shape, classes, activation, width, dropout=0.0):
         keras.layers.Dense(width, activation=activation, kernel_initializer="he_normal"),
         keras.layers.Dropout(dropout),
         keras.layers.BatchNormalization(),
+        keras.layers.Dense(classes),
+    ])
+
+
+def learned(input_shape, classes, activation):
+    return keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Flatten(),
+        keras.layers.Dense(12, kernel_initializer="he_normal"),
+        BetaMish(start=1.5, per="channel"),
+        keras.layers.Dense(12, kernel_initializer="he_normal"),
+        PReLU(),
         keras.layers.Dense(classes),
     ])
 """
