@@ -4,19 +4,15 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import InputError, RunError
 from sweeps.home import Home
-
-_GRACE = 10.0
-"""Seconds that a server has to stop by itself."""
+from sweeps.process_groups import ProcessGroups
 
 # Without these MLflow starts four workers and seven processes for jobs that a sweep never has: 2.5 GB
 # and a minute instead of 0.5 GB and 16 s. A user's own setting counts.
@@ -125,7 +121,7 @@ def addresses(home: Home, opened: Sequence[Server]) -> list[str]:
 
 
 def serve(opened: Sequence[Server], log: Path, ready: Callable[[], None]) -> None:
-    """Run servers until the user interrupts; what they print goes to `log`.
+    """Run servers until the user interrupts; what they print goes to `log`. None outlives this process.
 
     Parameters
     ----------
@@ -143,50 +139,19 @@ def serve(opened: Sequence[Server], log: Path, ready: Callable[[], None]) -> Non
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # a closed terminal stops them as Ctrl-C does
-    running: list[subprocess.Popen[bytes]] = []
+    waiting = list(opened)
     try:
-        with log.open("ab") as output:
-            for server in opened:  # each in a session of its own: Ctrl-C reaches us, and we stop them
-                running.append(
-                    subprocess.Popen(
-                        server.command, stdout=output, stderr=output, start_new_session=True,
-                        env={**_ENVIRONMENT, **os.environ},
-                    )
-                )  # fmt: skip
-        waiting = list(opened)
-        while True:
-            if waiting and not (waiting := [server for server in waiting if not server.listens()]):
-                ready()
-            for server, process in zip(opened, running, strict=True):
-                if process.poll() is not None:
-                    raise RunError(f"the {server.title} server ended by itself; {log} has its last words.")
-            time.sleep(0.2)
+        with log.open("ab") as output, ProcessGroups() as groups:
+            for server in opened:
+                groups.start(server.command, output, {**_ENVIRONMENT, **os.environ})
+            while True:
+                if waiting and not (waiting := [server for server in waiting if not server.listens()]):
+                    ready()
+                for server, process in zip(opened, groups.running, strict=True):
+                    if process.poll() is not None:
+                        raise RunError(
+                            f"the {server.title} server ended by itself; {log} has its last words."
+                        )
+                time.sleep(0.2)
     except KeyboardInterrupt:
         return
-    finally:
-        _stop(running)
-
-
-def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Stop processes and all that they have started: a leader may end before its group does."""
-    for process in running:
-        _signal_group(process, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE
-    while any([_group_lives(process) for process in running]) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    for process in running:
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
-
-
-def _group_lives(process: subprocess.Popen[bytes]) -> bool:
-    process.poll()  # takes the leader's exit, without which its group would stay
-    return _signal_group(process, 0)
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send a signal and return whether there was anyone to take it."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-        return True
-    return False

@@ -103,7 +103,7 @@ def test_what_is_no_port_is_refused(home: Home, option: str, words: str) -> None
 
 @dataclass
 class Served:
-    """A process that serves two small servers, and all that it has started: two pages with a child each."""
+    """A process that serves two small servers, and what it started: a guard, two pages with a child each."""
 
     process: "subprocess.Popen[str]"
     log: Path
@@ -111,7 +111,7 @@ class Served:
 
     @property
     def second(self) -> psutil.Process:
-        return [each for each in self.family if each.ppid() == self.process.pid][1]
+        return [each for each in self.family if each.ppid() == self.process.pid][2]
 
     def gone(self) -> bool:
         _, alive = psutil.wait_procs(self.family, timeout=5)
@@ -131,7 +131,7 @@ def serving(folder: Path, how: str = "gentle") -> Iterator[Served]:
         while log.read_text().count("child") < 2:
             time.sleep(0.02)
         served = Served(process, log, psutil.Process(process.pid).children(recursive=True))
-        assert len(served.family) == 4
+        assert len(served.family) == 5
         yield served
 
 
@@ -140,6 +140,14 @@ def test_a_signal_stops_servers_and_their_children(tmp_path: Path, number: signa
     with serving(tmp_path) as served:
         served.process.send_signal(number)
         assert served.process.wait(timeout=10) == 0
+        assert served.gone()
+
+
+@pytest.mark.faults
+def test_servers_and_their_children_end_when_who_started_them_is_killed(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.process.kill()
+        assert served.process.wait(timeout=10) == -signal.SIGKILL
         assert served.gone()
 
 
