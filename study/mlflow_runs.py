@@ -13,7 +13,7 @@ import pandas as pd
 from study.dashboard import KIND
 from study.errors import InputError
 from study.foreign_runs import MAXIMUM_RUNS, UNFINISHED, ForeignRuns, left_out_remark, nearest
-from study.mlflow_access import check_access
+from study.mlflow_access import check_readable
 from study.mlflow_sweep import open_client
 from study.redaction import redact
 from study.training import Status
@@ -65,7 +65,7 @@ def read_experiment(name: str, uri: str, treatment: str, metric: str) -> Foreign
             "the copy."
         )
     check_tracking_uri(uri)
-    check_access(uri, name)
+    check_readable(uri, name)
     try:
         if not uri.startswith("http"):
             _check_database(uri)

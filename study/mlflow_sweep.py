@@ -25,8 +25,9 @@ from study.dashboard import (
     parent_metrics,
     parent_tags,
 )
-from study.errors import RunError
+from study.errors import InputError, RunError
 from study.mlflow_database import make_whole
+from study.mlflow_denial import denial
 from study.question import Question
 from study.redaction import redact
 
@@ -94,8 +95,10 @@ def set_aside(uri: str, name: str) -> None:
 
     Raises
     ------
+    InputError
+        If it does not permit that.
     RunError
-        If MLflow cannot be reached, or says no.
+        If it cannot be reached, or says no for another reason.
     """
     try:
         client = open_client(uri)
@@ -107,6 +110,8 @@ def set_aside(uri: str, name: str) -> None:
         client.rename_experiment(found.experiment_id, f"{name} (replaced, {found.experiment_id})")
         client.delete_experiment(found.experiment_id)
     except Exception as error:  # MLflow's, SQLAlchemy's or the network's
+        if denied := denial(error, uri, name):
+            raise InputError(f"MLflow at {redact(uri)} {denied}.") from None
         said = redact(str(error)).strip().partition("\n")[0][:300]
         raise RunError(
             f"MLflow at {redact(uri)} must answer to be written anew, and it does not ({said}); "

@@ -20,7 +20,8 @@ from typing import Any
 from study.dashboard import Results, child_run, run_key
 from study.errors import RunError
 from study.ledger import Entry
-from study.mlflow_access import denial, import_for_requests
+from study.mlflow_access import import_for_requests
+from study.mlflow_denial import denial
 from study.mlflow_sweep import MlflowSweep
 from study.question import Question
 from study.redaction import redact
@@ -125,6 +126,7 @@ class Tracker:
     ) -> None:
         self._question = question
         self._uri = redact(uri)
+        self._denial = partial(denial, uri=uri, experiment=question.name)
         self._open = partial(MlflowSweep, uri, artifact_root, question, spec_text, fingerprint)
         self._sweep: MlflowSweep | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -275,7 +277,7 @@ class Tracker:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, RunError):
             return str(error)
-        if denied := denial(error):
+        if denied := self._denial(error):
             return f"MLflow at {self._uri} {denied}."
         said = redact(_words(error)).strip().partition("\n")[0] or type(error).__name__
         return f"MLflow at {self._uri} could not be written: {said[:300]}."

@@ -7,7 +7,7 @@ from study import ledger
 from study.dashboard import Results
 from study.errors import InputError
 from study.ledger import Record
-from study.mlflow_access import check_access
+from study.mlflow_access import check_writable
 from study.mlflow_sweep import set_aside
 from study.urls import check_storage_url, check_tracking_uri
 from sweeps import design
@@ -50,7 +50,7 @@ def rebuild(
     Raises
     ------
     InputError
-        If there is no such sweep, its ledger or its spec cannot be read, or MLflow refuses the password.
+        If there is no such sweep, its ledger or its spec cannot be read, or MLflow refuses the user.
     RunError
         If MLflow or the storage do not answer.
     """
@@ -68,7 +68,7 @@ def rebuild(
     home.prepare()
     with home.locked(name):
         record = ledger.read(path)
-        check_access(tracking_uri or home.tracking_uri, name)
+        check_writable(tracking_uri or home.tracking_uri, name)
         options = Options(
             engine=record.fingerprints[-1]["engine"],
             data=None,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from study import environment, ledger
 from study.dashboard import Results
 from study.ledger import Record
-from study.mlflow_access import check_access
+from study.mlflow_access import check_writable
 from study.question import Question
 from study.training import Training
 from study.urls import check_storage_url, check_tracking_uri
@@ -91,7 +91,7 @@ def run(
         told = record is not None and record.question == question and (not stops or record.stopped_at == end)
         if record and whole and told and marker.is_current():
             return record
-        check_access(options.tracking_uri or home.tracking_uri, spec.name)
+        check_writable(options.tracking_uri or home.tracking_uri, spec.name)
         driver = Driver(spec, text, home, options, monitor, question, record)
         try:
             driver.train(planned, to_train, missing, ending)

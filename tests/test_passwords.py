@@ -175,14 +175,18 @@ def answers(server: Server) -> bool:
     return False
 
 
-def start(server: Server, sweep: Sweep, password: str | None, output: Path) -> "subprocess.Popen[bytes]":
+def start(
+    server: Server, sweep: Sweep, password: str | None, output: Path, user: str = "me", token: str = ""
+) -> "subprocess.Popen[bytes]":
     """Run the command of the documentation, where there is a password with the lines that ask for it."""
     text = documented()[4][1].replace(
         "sweeps/quickstart.toml",
         f"{sweep.spec} --engine fit --storage postgresql+psycopg://mishstudy@postgres/optuna",
     )
     if password is None:
-        text = f"\nexport {CERTIFICATE}=certificate.pem\n{text.splitlines()[-1]}"
+        given = f" MLFLOW_TRACKING_TOKEN={token}" if token else ""
+        text = f"\nexport {CERTIFICATE}=certificate.pem{given}\n{text.splitlines()[-1]}"
+    text = text.replace("USERNAME=me", f"USERNAME={user}")
     reader, writer = os.pipe()
     os.write(writer, f"{password}\n".encode())
     os.close(writer)
@@ -220,6 +224,15 @@ def test_without_the_right_password_nothing_is_trained(
     sweep = Sweep(write_spec(tmp_path, CONFIGURATIONS), tmp_path / "home")
     assert ended(start(server, sweep, password, tmp_path / "output")) == 2
     assert words(tmp_path / "output").endswith(f"mishstudy: MLflow at {server.url} {sentence}")
+    assert not sweep.folder.exists()
+
+
+def test_without_the_right_token_nothing_is_trained(server: Server, tmp_path: Path) -> None:
+    sweep = Sweep(write_spec(tmp_path, CONFIGURATIONS), tmp_path / "home")
+    assert ended(start(server, sweep, None, tmp_path / "output", token="wr0ng")) == 2
+    said = words(tmp_path / "output")
+    assert f"mishstudy: MLflow at {server.url} does not accept the token in MLFLOW_TRACKING_TOKEN; " in said
+    assert "wr0ng" not in said
     assert not sweep.folder.exists()
 
 
@@ -270,7 +283,7 @@ class Swept:
 @pytest.fixture(scope="module")
 def swept(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Swept:
     folder = tmp_path_factory.mktemp("swept")
-    slow = SPEC.replace("epochs = 3", "epochs = 60")
+    slow = SPEC.replace("epochs = 3", "epochs = 400")
     sweep = Sweep(write_spec(folder / "spec", CONFIGURATIONS, slow), folder / "home")
     outputs = folder / "outputs"
     outputs.mkdir()
@@ -307,6 +320,21 @@ def test_a_password_that_is_changed_in_the_middle_delays_the_dashboard_only(
     assert words(swept.outputs / "old").endswith(f"mishstudy: MLflow at {server.url} {REFUSES}")
     assert swept.sweep.ledger.read_bytes() == swept.ledger
     assert f"MLflow holds {RUNS - 1} runs and the results in" in words(swept.outputs / "new")
+
+
+def test_who_may_not_write_to_the_experiment_trains_nothing(
+    server: Server, swept: Swept, tmp_path: Path
+) -> None:
+    """The experiment `small` belongs to another user by now."""
+    runs = server.runs(NEW)
+    sweep = Sweep(write_spec(tmp_path, CONFIGURATIONS), tmp_path / "home")
+    assert ended(start(server, sweep, OTHER, tmp_path / "output", user="other")) == 2
+    assert words(tmp_path / "output").endswith(
+        f"mishstudy: MLflow at {server.url} does not give this user the permission MANAGE for the experiment "
+        "'small'; ask its owner or who runs the server for it, or name another experiment or another server."
+    )
+    assert not sweep.folder.exists()
+    assert server.runs(NEW) == runs
 
 
 def test_runs_artifacts_and_trials_are_on_the_servers(
