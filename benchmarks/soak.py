@@ -43,7 +43,7 @@ from study.mlflow_database import make_whole
 from study.packing import Group, Pack
 from study.reports import EpochDone, Report
 from study.training import Status, Training, TrainingResult
-from sweeps import executors
+from sweeps import training_process
 
 NAME = "soak"
 SPEC = """
@@ -140,7 +140,7 @@ def configure(threads: int) -> str:
 
 
 # The training process imports this file as its main module, so that it finds the stub too.
-executors.ENGINES.update(dict.fromkeys(("fit", "population"), ("__main__", "StubEngine")))
+training_process.ENGINES.update(dict.fromkeys(("fit", "population"), ("__main__", "StubEngine")))
 
 
 @dataclass

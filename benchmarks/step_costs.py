@@ -18,8 +18,8 @@ from scipy.optimize import nnls
 from study.packing import MEMBERS, Group, Pack, groups, packs
 from study.training import Status, Training
 from sweeps import costs, design
-from sweeps.executors import ENGINES
 from sweeps.spec import parse
+from sweeps.training_process import ENGINES
 
 SPEC = """
 name = "costs"

@@ -38,9 +38,9 @@ from study.question import Question
 from study.reports import EpochDone
 from study.training import Status, Training, TrainingResult
 from sweeps import driver, sweeper
-from sweeps.executors import Ready
 from sweeps.home import Home
 from sweeps.spec import parse
+from sweeps.training_process import Ready
 
 SPEC = """
 name = "stub"

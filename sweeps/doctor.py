@@ -19,9 +19,10 @@ from study import datasets, environment
 from study.errors import InputError, RunError
 from study.training import Configuration, Status
 from sweeps.engines import grouped
-from sweeps.executors import ENGINES, ChildExecutor, Setup
+from sweeps.executors import ChildExecutor
 from sweeps.home import Home
 from sweeps.spec import parse
+from sweeps.training_process import ENGINES, Setup
 
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "mlflow", "optuna")
 """What is looked up beside the packages of the engines."""

@@ -24,12 +24,14 @@ from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
 from sweeps.engines import device_kind, grouped
-from sweeps.executors import ChildExecutor, Ready, Setup
+from sweeps.executors import ChildExecutor
 from sweeps.home import Home
 from sweeps.looks import Looks
 from sweeps.monitor import Monitor
-from sweeps.ray_workers import Cluster, RayWorkers
+from sweeps.ray_process import RayProcess
+from sweeps.ray_workers import Cluster
 from sweeps.spec import SweepSpec
+from sweeps.training_process import Ready, Setup
 from sweeps.trials import Trials, block_value, open_storage
 from sweeps.tuning import Tuner
 from sweeps.workers import Workers, count_for, units_of
@@ -51,7 +53,7 @@ class Options:
     Parameters
     ----------
     engine : str
-        Key of `sweeps.executors.ENGINES`.
+        Key of `sweeps.training_process.ENGINES`.
     data : Path or None
         Folder with data sets.
     import_from : Path
@@ -102,7 +104,7 @@ class Driver:
         self._workers = options.workers or count_for(device_kind(), spec.threads)
         if question.tuning is not None and question.tuning.adaptive:
             self._workers = 1  # a second process would be started anew for each of the small parts
-        self._executor: Workers | RayWorkers | None = None
+        self._executor: Workers | RayProcess | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None
         self._kind = "cpu"
@@ -326,7 +328,7 @@ class Driver:
             machine=ready.machine,
         )
 
-    def _new_executor(self, engine: str, units: int) -> Workers | RayWorkers:
+    def _new_executor(self, engine: str, units: int) -> Workers | RayProcess:
         spec, options = self._spec, self._options
         setup = Setup(
             engine=engine,
@@ -336,12 +338,15 @@ class Driver:
             data=options.data,
             import_from=options.import_from,
         )
+        log = self._home.sweep(spec.name) / "training.log"
         if options.cluster is not None:
-            return RayWorkers(options.cluster, setup, spec.retries, spec.epoch_timeout, self._hear)
+            return RayProcess(
+                options.cluster, setup, spec.retries, spec.epoch_timeout, log=log, report=self._hear
+            )
         child = partial(
             ChildExecutor,
             setup,
-            log=self._home.sweep(spec.name) / "training.log",
+            log=log,
             compiled=self._home.compiled / digest_of(environment.processor()),
             retries=spec.retries,
             epoch_timeout=spec.epoch_timeout,

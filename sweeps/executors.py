@@ -3,97 +3,24 @@
 The driver never imports a deep-learning framework. The child is pure: trainings in, results out.
 """
 
-import faulthandler
-import importlib
 import multiprocessing
 import os
 import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from study import environment
 from study.errors import InputError, RunError
 from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Status, Training, TrainingResult
-
-if TYPE_CHECKING:
-    from study.datasets import Dataset
-    from study.engine import Engine
-
-ENGINES = {"fit": ("study.fit", "FitEngine"), "population": ("study.population", "PopulationEngine")}
-"""Engine name to its module, which holds `configure` and `JIT_COMPILE`, and its class there."""
+from sweeps.training_process import Done, Ready, Refused, Setup, serve
 
 _COMPILED_BYTES = 2**30
 """Compiled programs beyond this are dropped, those that were used longest ago first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setup:
-    """What the processes of a sweep train with.
-
-    Parameters
-    ----------
-    engine : str
-        Key of `ENGINES`.
-    threads : int
-        Intra-op threads.
-    dataset : str
-        What to load and check before anything is trained.
-    train_size : int or None
-        As in the spec.
-    data : Path or None
-        Folder with data sets.
-    import_from : Path
-        Folder put first on the import path: where a user's own modules lie.
-    """
-
-    engine: str
-    threads: int
-    dataset: str
-    train_size: int | None
-    data: Path | None
-    import_from: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What a child says when it has loaded its engine.
-
-    Parameters
-    ----------
-    device : str
-        `cpu` or the name of the GPU.
-    jit : bool
-        Whether XLA compiles the programs.
-    data : dict
-        `digest` of the contents of the data set, and `guess`: what guessing scores on it.
-    machine : dict
-        What `study.environment.machine` says there.
-    """
-
-    device: str
-    jit: bool
-    data: Mapping[str, Any]
-    machine: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """A child's word that the input is wrong."""
-
-    message: str
-
-
-class _Done:
-    """A child's word that all trainings it was given are done."""
 
 
 class _Nothing:
@@ -180,7 +107,7 @@ class ChildExecutor:
         ours, theirs = context.Pipe()
         with _environment(self._setup.threads, self._compiled):
             arguments = (theirs, self._setup, self._log)
-            self._process = context.Process(target=_serve, args=arguments, daemon=True)
+            self._process = context.Process(target=serve, args=arguments, daemon=True)
             self._process.start()
         theirs.close()
         self._connection = ours
@@ -302,7 +229,7 @@ class ChildExecutor:
             self._connection.send((task, work))
         self._heard, self._hung = time.monotonic(), False
 
-    def _words(self) -> Iterator[list[TrainingResult] | Report | _Done | _Nothing | None]:
+    def _words(self) -> Iterator[list[TrainingResult] | Report | Done | _Nothing | None]:
         """Yield what the child says up to the end of a task; results that have come in together as a list."""
         assert self._connection is not None
         results: list[TrainingResult] = []
@@ -340,7 +267,7 @@ class ChildExecutor:
             answer = self._connection.recv() if self._connection.poll() else None
         except (EOFError, ConnectionResetError):
             answer = None
-        if isinstance(answer, _Refused):
+        if isinstance(answer, Refused):
             raise InputError(answer.message)
         return answer
 
@@ -398,79 +325,3 @@ def _environment(threads: int, compiled: Path | None) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _serve(connection: Connection, setup: Setup, log: Path) -> None:
-    """Be the child: load the engine, then answer until the driver is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
-    _write_to(log)
-    sys.path.insert(0, str(setup.import_from))
-    try:
-        engine, ready = loaded_engine(setup, connection.send)
-        connection.send(ready)
-        while True:
-            task, work = connection.recv()
-            if task == "check":
-                engine.check(work)
-            else:
-                for result in engine.train(work):
-                    connection.send(result)
-            connection.send(_Done())
-    except InputError as error:
-        connection.send(_Refused(str(error)))
-    except (EOFError, BrokenPipeError):
-        return
-
-
-def loaded_engine(
-    setup: Setup, report: Callable[[Report], None], held: "Dataset | None" = None
-) -> "tuple[Engine, Ready]":
-    """Load an engine and its data set in the process that will train.
-
-    Parameters
-    ----------
-    setup : Setup
-        Which ones.
-    report : callable
-        Is told what the engine reports.
-    held : Dataset or None
-        The data set, where it was loaded elsewhere.
-
-    Raises
-    ------
-    InputError
-        If the data set is not usable.
-    """
-    module_name, class_name = ENGINES[setup.engine]
-    module = importlib.import_module(module_name)
-    device = module.configure(setup.threads)
-    engine: Engine = getattr(module, class_name)(setup.data, report)
-    if held is not None:
-        engine.hold(setup.dataset, setup.train_size, held)
-    loaded = engine.load(setup.dataset, setup.train_size)
-    about = {"digest": loaded.digest, "guess": loaded.guess()}
-    machine = environment.machine(setup.engine)
-    return engine, Ready(device=device, jit=module.JIT_COMPILE, data=about, machine=machine)
-
-
-def _die_with_parent() -> None:
-    """End this process as soon as the driver is gone, in the middle of a training too."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _write_to(log: Path) -> None:
-    """Send everything that is printed here, by C++ libraries too, to the end of a file."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-    faulthandler.enable()

@@ -12,18 +12,11 @@ from study.errors import InputError
 from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Training, TrainingResult
-from sweeps.executors import Ready, Setup, loaded_engine
+from sweeps.training_process import Ready, Refused, Setup, loaded_engine
 
 if TYPE_CHECKING:
     from study.datasets import Dataset
     from study.engine import Engine
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A node's word that the input is wrong."""
-
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from study.packing import Group, Pack
 from study.reports import Report
 from study.training import Status, Training, TrainingResult, digest_of
 from sweeps import ray_tasks
-from sweeps.executors import Ready, Setup
 from sweeps.in_order import InOrder
-from sweeps.ray_tasks import Refused, Trained
+from sweeps.ray_tasks import Trained
+from sweeps.training_process import Ready, Refused, Setup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,9 @@ class _Work:
 
 
 class RayWorkers:
-    """Runs trainings on a Ray cluster; takes the place of `sweeps.workers.Workers`.
+    """Runs trainings on a Ray cluster.
+
+    Ray ends the whole process where it loses the head of the cluster, see `sweeps.ray_process`.
 
     Parameters
     ----------
@@ -135,6 +137,11 @@ class RayWorkers:
         assert isinstance(answer, Ready)
         self._ready = answer
         return answer
+
+    @property
+    def head(self) -> str:
+        """`host:port` of the head of the cluster that was joined."""
+        return _ray().get_runtime_context().gcs_address
 
     def check(self, trainings: Sequence[Training]) -> None:
         """Look at programs on one node, see `sweeps.executors.ChildExecutor.check`."""

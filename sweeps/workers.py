@@ -15,8 +15,9 @@ from study.memory import free_bytes
 from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Training, TrainingResult
-from sweeps.executors import ChildExecutor, Ready
+from sweeps.executors import ChildExecutor
 from sweeps.in_order import InOrder
+from sweeps.training_process import Ready
 
 _PROCESS_BYTES = 2 * 2**30
 """Free memory for which there is one process more; what a pack needs is asked of the compiled program."""

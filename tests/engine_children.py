@@ -14,7 +14,8 @@ from study.packing import Group, Pack
 from study.reports import Report
 from study.training import Training, TrainingResult
 from sweeps.engines import grouped
-from sweeps.executors import ChildExecutor, Setup
+from sweeps.executors import ChildExecutor
+from sweeps.training_process import Setup
 
 OWN = """
 import keras

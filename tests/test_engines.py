@@ -14,8 +14,8 @@ from study.optimizers import OPTIMIZERS
 from study.reports import EpochDone
 from study.training import Status, Training
 from sweeps import engines
-from sweeps.executors import ENGINES
 from sweeps.spec import parse
+from sweeps.training_process import ENGINES
 
 RESNET = {"architecture": "resnet_v1", "factors.depth.levels": [8, 20], "fixed": {}}
 INCEPTION = {"architecture": "inception_resnet_v2", "factors.depth.levels": [32, 176], "fixed": {}}

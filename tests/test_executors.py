@@ -14,7 +14,8 @@ import pytest
 from study.errors import InputError, RunError
 from study.packing import groups, packs
 from study.training import Status, Training, TrainingResult
-from sweeps.executors import ChildExecutor, Setup
+from sweeps.executors import ChildExecutor
+from sweeps.training_process import Setup
 
 MINE = """
 import os, signal, time

@@ -9,14 +9,15 @@ from typing import Any
 import psutil
 import pytest
 from engine_children import design, timeless
-from sweep_runs import Sweep, run, start, wait_until, write_spec
+from sweep_runs import SPEC, Sweep, run, start, wait_until, write_spec
 from sweep_runs import timeless as timeless_ledger
 
 from study.errors import InputError
 from study.packing import groups, packs
 from study.training import Status, Training
-from sweeps.executors import ChildExecutor, Setup
+from sweeps.executors import ChildExecutor
 from sweeps.ray_workers import Cluster, RayWorkers
+from sweeps.training_process import Setup
 
 pytestmark = [
     pytest.mark.slow,
@@ -160,6 +161,39 @@ def test_a_sweep_whose_driver_is_killed_goes_on_and_ends_as_one_without_a_cluste
     assert timeless_ledger(sweep.ledger) == timeless_ledger(undisturbed.ledger)
     assert sweep.tables() == undisturbed.tables()
     assert "Report:" in done.stderr
+
+
+@pytest.fixture
+def own_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a cluster as `nodes`, to be broken."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+    yield from _started()
+
+
+def test_a_head_that_is_lost_ends_the_sweep_in_a_sentence_and_the_sweep_goes_on_elsewhere(
+    own_nodes: Any, tmp_path: Path
+) -> None:
+    address = own_nodes.address
+    spec = write_spec(tmp_path, 8, SPEC.replace("epochs = 3", "epochs = 400"))
+    undisturbed = Sweep(spec, tmp_path / "undisturbed", "population")
+    run(*undisturbed.arguments)
+    sweep = replace(undisturbed, home=tmp_path / "home")
+    on_cluster = (*sweep.arguments, "--executor", "ray", "--address", address, "--workers", "1")
+    with start(*on_cluster, RAY_gcs_rpc_server_reconnect_timeout_s="3") as driver:
+        wait_until(driver, lambda: sweep.recorded > 0)
+        own_nodes.remove_node(own_nodes.head_node, allow_graceful=False)
+        _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 1
+    assert said.splitlines()[-1] == (
+        f"mishstudy: the head of the Ray cluster at {address} is lost, and the cluster with it; "
+        "nothing that was recorded is lost: start a cluster again, and run the same sweep again."
+    )
+    assert "Traceback" not in said
+    assert 0 < sweep.recorded < undisturbed.recorded
+    run(*sweep.arguments)
+    assert timeless_ledger(sweep.ledger) == timeless_ledger(undisturbed.ledger)
+    assert sweep.tables() == undisturbed.tables()
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from study.environment import machine
 from study.packing import Group, Pack
 from study.training import Status, Training, TrainingResult
 from sweeps import driver, sweeper
-from sweeps.executors import Ready
 from sweeps.home import Home
 from sweeps.spec import parse
+from sweeps.training_process import Ready
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own use of SQLAlchemy

@@ -14,7 +14,8 @@ from sweep_runs import timeless as timeless_ledger
 
 from study.packing import Group, Pack, groups, packs
 from study.training import Training
-from sweeps.executors import ChildExecutor, Setup
+from sweeps.executors import ChildExecutor
+from sweeps.training_process import Setup
 from sweeps.workers import Workers, count_for, units_of
 
 TWO = ("mish", "relu")
