@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from stub_specs import ACTIVATIONS, spec_text
 
 from study import ledger
 from study.environment import processor
@@ -46,30 +47,8 @@ from study.training import Status, Training, TrainingResult
 from sweeps import training_process
 
 NAME = "soak"
-SPEC = """
-name = "soak"
-question = "Is anything lost?"
-focus = "mish"
-activations = ["relu", "swish", "gelu"]
-dataset = "digits"
-architecture = "mlp"
-configurations = {configurations}
-replicates = 5
-replicated_share = 0.0
-epochs = 4
-delta = 1.0
-threads = 1
-[factors.depth]
-role = "condition"
-levels = [3, 6, 9]
-[factors.learning_rate]
-role = "nuisance"
-low = 0.1
-high = 10.0
-log = true
-relative = true
-"""
-OF_A_CONFIGURATION = 5 * 4
+_REPLICATES = 5
+OF_A_CONFIGURATION = _REPLICATES * ACTIVATIONS
 JIT_COMPILE = False
 _PACE = "SOAK_MILLISECONDS"
 _TIMED = ("seconds", "build_seconds", "examples_per_second", "peak_memory_mib")
@@ -385,8 +364,8 @@ def _verdicts(soaked: Soaked, undisturbed: Path, planned: int) -> list[tuple[str
             for form in ("json", "md")
         ),
         (
-            f"MLflow holds each of {planned // 5} runs once, and one parent",
-            len(children) == len(names) == planned // 5 and len(runs) == len(children) + 1,
+            f"MLflow holds each of {planned // _REPLICATES} runs once, and one parent",
+            len(children) == len(names) == planned // _REPLICATES and len(runs) == len(children) + 1,
         ),
         ("no run is left running", {run.info.status for run in runs} <= {"FINISHED", "FAILED"}),
     ]
@@ -430,7 +409,9 @@ def main() -> None:
             folder.mkdir()
         undisturbed, soaked_folder, server_folder = folders
         spec = Path(name, f"{NAME}.toml")
-        spec.write_text(SPEC.format(configurations=configurations), encoding="utf-8")
+        settings = f"epochs = 4\nreplicates = {_REPLICATES}\nthreads = 1"
+        text = spec_text(NAME, "Is anything lost?", configurations, settings=settings)
+        spec.write_text(text, encoding="utf-8")
         began = time.monotonic()
         if code := _start(undisturbed, spec, options, 0.0).wait():
             raise SystemExit(

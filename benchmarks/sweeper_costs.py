@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from stub_specs import ACTIVATIONS, spec_text
+
 from study.dashboard import Results
 from study.environment import machine, processor
 from study.ledger import Entry
@@ -42,31 +44,7 @@ from sweeps.home import Home
 from sweeps.spec import parse
 from sweeps.training_process import Ready
 
-SPEC = """
-name = "stub"
-question = "What does the sweeper cost?"
-focus = "mish"
-activations = ["relu", "swish", "gelu"]
-dataset = "digits"
-architecture = "mlp"
-configurations = {configurations}
-replicated_share = 0.0
-epochs = 20
-delta = 1.0
-[factors.depth]
-role = "condition"
-levels = [3, 6, 9]
-[factors.optimizer]
-role = "condition"
-levels = ["sgd", "adam", "nadam"]
-[factors.learning_rate]
-role = "nuisance"
-low = 0.1
-high = 10.0
-log = true
-relative = true
-"""
-ACTIVATIONS = 4
+OPTIMIZER = '[factors.optimizer]\nrole = "condition"\nlevels = ["sgd", "adam", "nadam"]'
 
 
 class Stub:
@@ -152,7 +130,9 @@ def _resident_mib() -> float:
 
 def _sweep(home: Path, configurations: int, engine: str) -> None:
     """Run the sweep with the stub in this process and print a line of figures."""
-    text = SPEC.format(configurations=configurations)
+    text = spec_text(
+        "stub", "What does the sweeper cost?", configurations, settings="epochs = 20", factors=OPTIMIZER
+    )
     options = sweeper.Options(engine=engine, data=None, import_from=home)
     watch, started = Watch(), time.perf_counter()
     with mock.patch.object(driver, "Workers", Stub):
