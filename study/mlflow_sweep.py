@@ -90,8 +90,13 @@ def find_pages(uri: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def set_aside(uri: str, name: str) -> None:
+def set_aside(uri: str, name: str) -> bool:
     """Rename and delete the experiment of a sweep, where MLflow at `uri` has one, so that it is made anew.
+
+    Returns
+    -------
+    bool
+        Whether it showed the sweep as finished.
 
     Raises
     ------
@@ -104,11 +109,13 @@ def set_aside(uri: str, name: str) -> None:
         client = open_client(uri)
         found = client.get_experiment_by_name(name)
         if found is None:
-            return
+            return False
         if found.lifecycle_stage != "active":
             client.restore_experiment(found.experiment_id)
+        parents = client.search_runs([found.experiment_id], _SWEEP)
         client.rename_experiment(found.experiment_id, f"{name} (replaced, {found.experiment_id})")
         client.delete_experiment(found.experiment_id)
+        return any(run.info.status == "FINISHED" for run in parents)
     except Exception as error:  # MLflow's, SQLAlchemy's or the network's
         if denied := denial(error, uri, name):
             raise InputError(f"MLflow at {redact(uri)} {denied}.") from None

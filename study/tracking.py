@@ -51,6 +51,8 @@ class TrackerReport:
         Why MLflow called a piece of work invalid, one sentence each; this tracker does not try it again.
     finished : bool
         Whether the parent run holds what `Tracker.finish` was given.
+    ended : bool
+        Whether that was results.
     problem : str
         Why nothing can be written at the moment; empty where all is well.
     seconds_left : float or None
@@ -63,6 +65,7 @@ class TrackerReport:
     pending: int
     refused: tuple[str, ...]
     finished: bool
+    ended: bool
     problem: str
     seconds_left: float | None
 
@@ -76,9 +79,10 @@ class TrackerReport:
         """The report for people."""
         where = f"the experiment {self.experiment!r} at {self.uri}"
         if self.complete:
-            return f"MLflow holds {self.written} runs and the results in {where}."
+            results = " and the results" if self.ended else ""
+            return f"MLflow holds {self.written} runs{results} in {where}."
         missing = [f"{self.pending} runs"] if self.pending else []
-        missing += [] if self.finished else ["the results"]
+        missing += [] if self.finished or not self.ended else ["the results"]
         why = self.problem or (self.refused[0] if self.refused else "")
         again = "run the same sweep again to catch up."
         if not why:
@@ -140,6 +144,7 @@ class Tracker:
         self._problem = ""
         self._interrupted = False
         self._finished = False
+        self._ended = True
         self._waited = False
         self._closing = False
         self._progress = (0, 0, 0, 0)
@@ -182,21 +187,22 @@ class Tracker:
             self._progress_queued = True
             self._jobs.put(self._write_progress)
 
-    def finish(self, results: Results, *, wait: float = 30.0, patient: bool = False) -> TrackerReport:
+    def finish(self, results: Results | None, *, wait: float = 30.0, patient: bool = False) -> TrackerReport:
         """Write the results to the parent run and wait until all is written.
 
         What the parent run has from an earlier call, such as an artifact of the same path, is replaced.
 
         Parameters
         ----------
-        results : Results
-            What the parent run shows.
+        results : Results or None
+            What the parent run shows; None for a sweep that has not come to its end, and is shown as killed.
         wait : float
             Seconds to wait at most.
         patient : bool
             Whether to wait for another `wait` seconds whenever MLflow got on, or connected, in the last ones.
         """
         settled = threading.Event()
+        self._ended = results is not None
         self._jobs.put(self._look_again)
         self._jobs.put(partial(self._write_end, results))
         self._jobs.put(lambda _: settled.set())
@@ -216,6 +222,7 @@ class Tracker:
             pending=pending,
             refused=tuple(self._refused),
             finished=self._finished,
+            ended=self._ended,
             problem=self._problem,
             seconds_left=pending * (time.monotonic() - self._connected) / written if written else None,
         )
@@ -295,9 +302,10 @@ class Tracker:
             sweep.look_again()
             self._interrupted = False
 
-    def _write_end(self, results: Results, sweep: MlflowSweep) -> None:
-        sweep.log_results(results)
-        sweep.end("FINISHED")
+    def _write_end(self, results: Results | None, sweep: MlflowSweep) -> None:
+        if results is not None:
+            sweep.log_results(results)
+        sweep.end("KILLED" if results is None else "FINISHED")
         self._finished = True
 
 

@@ -159,6 +159,7 @@ class Driver:
 
         with trials.together():
             for entry in known:
+                trials.begin(entry.configuration)
                 take(entry)
         about = Record(question=self._question, fingerprints=(self._fingerprint,), entries=())
         end, missing = looks.due(about, planned, done)
@@ -372,8 +373,8 @@ class Driver:
             if self._question != self._record.question:
                 self._ledger.question(self._question)
 
-    def finish(self, results: Results, *, patient: bool) -> bool:
-        """Hand the results to MLflow and say how far it is; return whether it has everything.
+    def finish(self, results: Results | None, *, patient: bool) -> bool:
+        """Hand the results, if it has come to its end, to MLflow; return whether that has everything.
 
         A driver that had nothing to train has time: it waits for MLflow as long as that gets on.
         """

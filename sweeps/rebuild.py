@@ -32,7 +32,8 @@ def rebuild(
     """Make MLflow's experiment and the Optuna studies of a sweep anew; nothing is trained.
 
     What MLflow had is renamed and deleted there, which `mlflow experiments restore` takes back. When the
-    driver is killed meanwhile, the same command starts over.
+    driver is killed meanwhile, the same command starts over. A sweep that has not come to its end is shown
+    as one whose driver was stopped: without results, and killed. A pilot has its end where MLflow says so.
 
     Parameters
     ----------
@@ -79,12 +80,17 @@ def rebuild(
         marker = Marker(home, name, tracking_uri=tracking_uri, storage=storage)
         marker.remove()
         delete_studies(open_storage(home.journal, storage), name)
-        set_aside(tracking_uri or home.tracking_uri, name)
+        finished = set_aside(tracking_uri or home.tracking_uri, name) or _is_whole(record)
         driver = Driver(spec, text, home, options, monitor, record.question, record)
         try:
             planned = [] if spec.design == "tuned" else design.trainings(spec)
             driver.train(planned, [], 0, Looks(at=(0,)))
-            if driver.finish(publish(record), patient=True):
+            if driver.finish(publish(record) if finished else None, patient=True) and finished:
                 marker.write()
         finally:
             driver.close()
+
+
+def _is_whole(record: Record) -> bool:
+    """Return whether the ledger holds all that was planned, or decided the answer."""
+    return record.stopped_at is not None or len(record.entries) >= record.question.planned_trainings
