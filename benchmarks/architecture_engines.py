@@ -15,7 +15,7 @@ from pathlib import Path
 from study.architectures import ARCHITECTURES
 from study.packing import Group, Pack, groups, packs
 from study.training import Training
-from sweeps.executors import ENGINES
+from sweeps.training_process import ENGINES
 
 REPEATS, MEMBERS = 3, 8
 
