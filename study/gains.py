@@ -13,8 +13,8 @@ from study.references import is_reference
 SMALLEST, LARGEST = 1e-6, 1e6
 """Gains that can be matched."""
 
-_ENDS, _POINTS = 10.0, 40961
-"""The nodes lie from -10 to 10, 1/2048 apart: kinks at whole numbers are nodes."""
+_ENDS, _CELLS = 10.0, 40960
+"""The cells lie from -10 to 10, 1/2048 wide: kinks and jumps at whole numbers are between two of them."""
 
 
 @functools.lru_cache
@@ -24,8 +24,9 @@ def gain(activation: str) -> float:
     Weights of variance `gain^2 / fan_in` keep the second moment of what a layer passes on at 1 from layer to
     layer, whichever the activation; of ReLU that is He's initializer (He et al. 2015, section 2.2).
 
-    The expectation is taken by the trapezoidal rule: in float64 for the catalogue, in float32 by Keras'
-    backend for a user's own function. Its error is below 1e-6 of the value where `f` is continuous.
+    The expectation is taken by the midpoint rule: in float64 for the catalogue, in float32 by Keras' backend
+    for a user's own function. Its error is below 1e-6 of the value where `f` is continuous, or jumps between
+    two cells.
 
     Parameters
     ----------
@@ -41,11 +42,12 @@ def gain(activation: str) -> float:
     ----------
     K. He et al., "Delving deep into rectifiers", ICCV 2015, arXiv:1502.01852.
     """
-    z = np.linspace(-_ENDS, _ENDS, _POINTS)
+    width = 2.0 * _ENDS / _CELLS
+    z = (np.arange(_CELLS) + 0.5) * width - _ENDS
     values = _values(activation, z)
     density = np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi)
     with np.errstate(over="ignore", invalid="ignore"):
-        root = np.sqrt(np.trapezoid(values**2 * density, z))
+        root = np.sqrt(np.sum(values**2 * density) * width)
     found = 1.0 / float(root) if root > 0.0 else math.inf
     if not SMALLEST <= found <= LARGEST:
         raise InputError(
