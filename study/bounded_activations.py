@@ -55,8 +55,7 @@ def sparse_sigmoid(x: Tensor) -> Tensor:
     References
     ----------
     A. F. T. Martins, R. F. Astudillo, "From softmax to sparsemax", ICML 2016, arXiv:1602.02068: sparsemax
-    of two
-    classes.
+    of two classes.
     """
     return evaluate(_SPARSE_SIGMOID, x)
 
@@ -69,25 +68,26 @@ def log_sigmoid(x: Tensor) -> Tensor:
 
     References
     ----------
-    C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", NIPS
-    2000, for
-    softplus, whose mirror image it is.
+    C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", NIPS 2000,
+    for softplus, whose mirror image it is.
     """
     return evaluate(_LOG_SIGMOID, x)
 
 
-def _isru(op: Operations, x: Tensor, a: Tensor) -> Tensor:
+def isru_value(op: Operations, x: Tensor, a: Tensor) -> Tensor:
+    """Return x / sqrt(1 + a x²); beyond 1e18, where the square may overflow, that is its limit."""
     near = op.minimum(op.maximum(x, -1e18), 1e18)
     return near / op.sqrt(1 + a * (near * near))
 
 
-def _isru_slope(op: Operations, x: Tensor, a: Tensor) -> Tensor:
+def isru_slope(op: Operations, x: Tensor, a: Tensor) -> Tensor:
+    """Return its derivative."""
     near = op.minimum(op.maximum(x, -1e18), 1e18)
     r = 1 / op.sqrt(1 + a * (near * near))
     return r * r * r
 
 
-_ISRU = Formula(_isru, (_isru_slope,))
+_ISRU = Formula(isru_value, (isru_slope,))
 
 
 def isru(x: Tensor, a: float = 1.0) -> Tensor:
@@ -96,8 +96,7 @@ def isru(x: Tensor, a: float = 1.0) -> Tensor:
     References
     ----------
     B. Carlile, G. Delamarter, P. Kinney, A. Marti, B. Whitney, "Improving deep learning by inverse square
-    root
-    linear units (ISRLUs)", 2017, arXiv:1710.09967.
+    root linear units (ISRLUs)", 2017, arXiv:1710.09967.
     """
     return evaluate(_ISRU, x, a)
 

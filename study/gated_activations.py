@@ -55,8 +55,8 @@ def serf(x: Tensor) -> Tensor:
 
     References
     ----------
-    S. Nag, M. Bhattacharyya, "SERF: towards better training of deep neural networks using log-softplus error
-    activation function", 2021, arXiv:2108.09598.
+    S. Nag, M. Bhattacharyya, "SERF: towards better training of deep neural networks using log-softplus
+    error activation function", 2021, arXiv:2108.09598.
     """
     return evaluate(_SERF, x)
 
@@ -82,8 +82,7 @@ def smish(x: Tensor) -> Tensor:
     References
     ----------
     X. Wang, H. Ren, A. Wang, "Smish: a novel activation function for deep learning methods", Electronics
-    11(4),
-    2022.
+    11(4), 2022.
     """
     return evaluate(_SMISH, x)
 
@@ -178,8 +177,7 @@ def lisht(x: Tensor) -> Tensor:
     References
     ----------
     S. K. Roy, S. Manna, S. R. Dubey, B. B. Chaudhuri, "LiSHT: non-parametric linearly scaled hyperbolic
-    tangent
-    activation function for neural networks", 2019, arXiv:1901.05894.
+    tangent activation function for neural networks", 2019, arXiv:1901.05894.
     """
     return evaluate(_LISHT, x)
 
@@ -319,7 +317,6 @@ def flatten_t_swish(x: Tensor, t: float = -0.2) -> Tensor:
     References
     ----------
     H. H. Chieng, N. Wahid, O. Pauline, S. R. K. Perla, "Flatten-T Swish: a thresholded ReLU-Swish-like
-    activation
-    function for deep learning", 2018, arXiv:1812.06247.
+    activation function for deep learning", 2018, arXiv:1812.06247.
     """
     return evaluate(_FLATTEN_T_SWISH, x, t)

@@ -5,6 +5,7 @@ As in `study.activations`, whose docstring says what holds for all of them.
 
 import math
 
+from study.bounded_activations import isru_slope, isru_value
 from study.elementary import Formula, Operations, Tensor, evaluate
 
 _SERLU_SCALE = 1.0786250046704127
@@ -121,18 +122,10 @@ def serlu(x: Tensor) -> Tensor:
     return evaluate(_SERLU, x)
 
 
-def _isrlu(op: Operations, x: Tensor, a: Tensor) -> Tensor:
-    near = op.maximum(_negative(op, x), -1e18)
-    return op.where(x > 0, x, near / op.sqrt(1 + a * (near * near)))
-
-
-def _isrlu_slope(op: Operations, x: Tensor, a: Tensor) -> Tensor:
-    near = op.maximum(_negative(op, x), -1e18)
-    r = 1 / op.sqrt(1 + a * (near * near))
-    return r * r * r
-
-
-_ISRLU = Formula(_isrlu, (_isrlu_slope,))
+_ISRLU = Formula(
+    lambda op, x, a: op.where(x > 0, x, isru_value(op, _negative(op, x), a)),
+    (lambda op, x, a: isru_slope(op, _negative(op, x), a),),
+)
 
 
 def isrlu(x: Tensor, a: float = 1.0) -> Tensor:
@@ -141,8 +134,7 @@ def isrlu(x: Tensor, a: float = 1.0) -> Tensor:
     References
     ----------
     B. Carlile, G. Delamarter, P. Kinney, A. Marti, B. Whitney, "Improving deep learning by inverse square
-    root
-    linear units (ISRLUs)", 2017, arXiv:1710.09967.
+    root linear units (ISRLUs)", 2017, arXiv:1710.09967.
     """
     return evaluate(_ISRLU, x, a)
 
