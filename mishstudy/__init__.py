@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from mishstudy import catalogue, machine, results, running
+from mishstudy import catalogue, machine, protocols, results, running
 from mishstudy.output import leave
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -32,7 +32,8 @@ data_app = typer.Typer(
 app.add_typer(data_app, name="data")
 for command in (
     *(running.sweep, running.plan, running.status, results.table, results.report, results.figures),
-    *(results.cost, results.claims, catalogue.activations, running.rebuild, machine.ui, machine.doctor),
+    *(results.cost, results.claims, protocols.aa, protocols.flaw, protocols.scores),
+    *(catalogue.activations, running.rebuild, machine.ui, machine.doctor),
 ):
     app.command()(command)
 data_app.command("list")(machine.data_list)

@@ -1,11 +1,12 @@
 """What a ledger would hold of a simulated runs frame: the record, and its learning curves."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.ledger import Entry, Record
+from study.ledger import Entry, Ledger, Record
 from study.question import Question
 from study.training import Configuration, Level, Status, Training, TrainingResult
 
@@ -36,6 +37,14 @@ def simulated_record(runs: pd.DataFrame, question: Question, epochs: int = 6) ->
             _entry(row, question, number, epochs) for number, row in enumerate(runs.to_dict(orient="records"))
         ),
     )
+
+
+def write_ledger(home: Path, record: Record) -> None:
+    """Write a record where a home has the ledger of its sweep."""
+    with Ledger(home / record.question.name / "ledger.jsonl") as ledger:
+        ledger.header(FINGERPRINT, "2026-11-29T12:00:00+00:00")
+        ledger.question(record.question)
+        ledger.append(*record.entries)
 
 
 def _entry(row: dict[str, Any], question: Question, number: int, epochs: int) -> Entry:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated_record import FINGERPRINT, simulated_record
+from simulated_record import simulated_record, write_ledger
 from simulated_runs import Truth, simulate
 from typer.testing import CliRunner
 
@@ -20,7 +20,7 @@ from analysis.statistics.compare import Verdict
 from analysis.tables.claims import claim_rows, count_line, to_csv, to_json, to_markdown
 from mishstudy.publication import PUBLISHED, report_page
 from study.errors import InputError
-from study.ledger import Ledger, Record
+from study.ledger import Record
 from sweeps.home import Home
 
 WORLD = Truth(
@@ -198,10 +198,7 @@ def test_a_file_that_holds_no_claims_is_one_sentence(tmp_path: Path, text: str, 
 
 
 def test_the_command_and_the_report_show_them(record: Record, tmp_path: Path) -> None:
-    with Ledger(tmp_path / "simulated" / "ledger.jsonl") as ledger:
-        ledger.header(FINGERPRINT, "2026-11-29T12:00:00+00:00")
-        ledger.question(record.question)
-        ledger.append(*record.entries)
+    write_ledger(tmp_path, record)
     done = CliRunner().invoke(mishstudy.app, ["claims", "simulated", "--home", str(tmp_path)])
     assert done.exit_code == 0
     assert "| Mish wins with more than 15 layers " in done.stdout

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from analysis.statistics.compare import FAILURES, at_chance, ended
-from analysis.statistics.estimates import ALPHA, rounded, win_interval
+from analysis.statistics.estimates import rounded, win_interval
+from analysis.statistics.units import mean_of_units
 from study.question import Question
 
 
@@ -118,7 +118,7 @@ def _rate(ended: pd.DataFrame, name: str, question: Question, chance: float | No
         effective = float(np.clip(rate * (1 - rate) / spread, 1, units)) if spread > 0 else float(units)
         low, high = (float(end) for end in win_interval(np.array(rate), np.array(effective)))
     trained = ended.loc[~failed & ~stuck]
-    metric, metric_low, metric_high = _interval(trained[question.metric], trained["unit_id"])
+    metric, metric_low, metric_high = mean_of_units(trained[question.metric], trained["unit_id"])
     return FailureRate(
         activation=name,
         trainings=len(ended),
@@ -133,16 +133,6 @@ def _rate(ended: pd.DataFrame, name: str, question: Question, chance: float | No
         metric_low=rounded(metric_low),
         metric_high=rounded(metric_high),
     )
-
-
-def _interval(values: pd.Series, unit_ids: pd.Series) -> tuple[float, float, float]:
-    """Return the mean over units with the ends of its t interval; NaN where there are too few."""
-    means = values.groupby(unit_ids, sort=False).mean().to_numpy(dtype="float64")
-    count = len(means)
-    if count < 2:
-        return (means[0] if count else np.nan), np.nan, np.nan
-    half = float(special.stdtrit(count - 1, 1 - ALPHA / 2)) * means.std(ddof=1) / np.sqrt(count)
-    return means.mean(), means.mean() - half, means.mean() + half
 
 
 def trained_differences(
@@ -172,7 +162,7 @@ def trained_differences(
         quality = (pairs["cause"] == "quality").to_numpy()
         trained = quality & ~at_chance(sides, question, chance).any(axis=1)
         both = pairs.loc[trained]
-        difference, low, high = _interval(both["difference"], both["unit_id"])
+        difference, low, high = mean_of_units(both["difference"], both["unit_id"])
         found.append(
             TrainedDifference(
                 rival=rival,

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
+from analysis.statistics.estimates import ALPHA
 from analysis.statistics.levels import off_baseline
 from study.question import Factor, Question
 
@@ -41,6 +43,24 @@ def walk(units: pd.DataFrame, factor: Factor, question: Question) -> pd.DataFram
         return units
     others = off_baseline(units, question).drop(columns=factor.name)
     return units.loc[~others.any(axis=1)].reset_index(drop=True)
+
+
+def mean_of_units(values: pd.Series, unit_ids: pd.Series) -> tuple[float, float, float]:
+    """Return the mean over units with the ends of its 95 % t interval; NaN where there are too few.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Averaged within their units first.
+    unit_ids : pandas.Series
+        Unit of each value.
+    """
+    means = values.groupby(unit_ids, sort=False).mean().to_numpy(dtype="float64")
+    count = len(means)
+    if count < 2:
+        return (means[0] if count else np.nan), np.nan, np.nan
+    half = float(special.stdtrit(count - 1, 1 - ALPHA / 2)) * means.std(ddof=1) / np.sqrt(count)
+    return means.mean(), means.mean() - half, means.mean() + half
 
 
 def seeded(unit_ids: Sequence[str] | pd.Series, purpose: str) -> np.random.Generator:

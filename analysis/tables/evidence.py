@@ -70,10 +70,10 @@ def _gain(side: RegionGain | None, table: CriteriaTable) -> str:
 def _win_rate(side: RegionGain | None) -> str:
     if side is None:
         return "-"
-    return _percent(side.win_rate, side.win_rate_low, side.win_rate_high)
+    return percent_text(side.win_rate, side.win_rate_low, side.win_rate_high)
 
 
-def _percent(share: float | None, low: float | None, high: float | None) -> str:
+def percent_text(share: float | None, low: float | None, high: float | None) -> str:
     """Return a share with its interval in percent."""
     if share is None or low is None or high is None:
         return "-"
@@ -97,7 +97,7 @@ def failure_rows(table: CriteriaTable) -> Rows:
                 "Activation": rate.activation,
                 "Blocks" if table.profiled else "Trainings": str(rate.trainings),
                 "Failed": str(rate.failed),
-                "Failure rate [95 %]": _percent(rate.rate, rate.low, rate.high),
+                "Failure rate [95 %]": percent_text(rate.rate, rate.low, rate.high),
                 "At chance": str(rate.stuck),
                 f"{table.metric} where trained [95 %]": metric,
                 f"{table.focus} minus it where both trained": (
