@@ -10,7 +10,7 @@ from study.activations import ACTIVATIONS, canonical, get, parse
 from study.gains import gain
 
 _REACH = 30.0
-"""Where the minimum is looked for; beyond it every activation here is straight, level or falling."""
+"""Where the minimum is looked for; what falls as low again farther away oscillates, and has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +79,7 @@ def facts(name: str) -> Facts:
 
 
 def minimum(name: str) -> tuple[float | None, float | None]:
-    """Return the least value of an activation and where it is, or None twice where it is not taken once."""
+    """Return the least value of an activation and where it is, or None twice if it is not taken just once."""
     from scipy.optimize import minimize_scalar
 
     function = get(name)
@@ -87,6 +87,9 @@ def minimum(name: str) -> tuple[float | None, float | None]:
     y = np.asarray(function(x), np.float64)
     lowest = int(np.argmin(y))
     if lowest in (0, len(x) - 1) or np.sum(y <= y[lowest] + 1e-12) > 3:
+        return None, None
+    beyond = np.linspace(_REACH, 3 * _REACH, 60_001)
+    if min(np.min(function(beyond)), np.min(function(-beyond))) <= y[lowest] + 1e-6:
         return None, None
     found = minimize_scalar(
         lambda at: float(function(np.float64(at))),

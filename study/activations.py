@@ -21,7 +21,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from study import bounded_activations, formulas, gated_activations, rectifying_activations, references
+from study import (
+    bounded_activations,
+    formulas,
+    gated_activations,
+    oscillating_activations,
+    piecewise_gated_activations,
+    rectifying_activations,
+    references,
+)
 from study.elementary import Tensor, evaluate, operations
 from study.errors import InputError
 
@@ -215,12 +223,14 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
         rectifying_activations.sparse_plus,
         rectifying_activations.soft_shrink,
         rectifying_activations.hard_shrink,
+        rectifying_activations.threshold,
+        rectifying_activations.tanh_shrink,
         rectifying_activations.bent_identity,
         gated_activations.e_swish,
-        gated_activations.flatten_t_swish,
-        gated_activations.elish,
-        gated_activations.hard_elish,
-        gated_activations.hard_mish,
+        piecewise_gated_activations.flatten_t_swish,
+        piecewise_gated_activations.elish,
+        piecewise_gated_activations.hard_elish,
+        piecewise_gated_activations.hard_mish,
         gated_activations.mila,
         gated_activations.serf,
         gated_activations.smish,
@@ -228,6 +238,8 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
         gated_activations.phish,
         gated_activations.tanhexp,
         gated_activations.lisht,
+        gated_activations.aria2,
+        gated_activations.colu,
         bounded_activations.hard_sigmoid,
         bounded_activations.hard_tanh,
         bounded_activations.sparse_sigmoid,
@@ -235,6 +247,9 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
         bounded_activations.isru,
         bounded_activations.sqnl,
         bounded_activations.penalized_tanh,
+        oscillating_activations.gcu,
+        oscillating_activations.snake,
+        oscillating_activations.sine_relu,
     )
 }
 """Name to function; a parametrized one takes its parameter as second argument."""
@@ -265,11 +280,14 @@ _PARAMETERS = {
     "squareplus": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
     "soft_shrink": _Parameter("a width above 0 and at most 10", lambda a: 0 < a <= 10),
     "hard_shrink": _Parameter("a width above 0 and at most 10", lambda a: 0 < a <= 10),
+    "threshold": _Parameter("a threshold from 0 to 10", lambda theta: 0 <= theta <= 10, {0.0: "relu"}),
     "e_swish": _Parameter("a factor from 1 to 2", lambda b: 1 <= b <= 2, {1.0: "swish"}),
     "flatten_t_swish": _Parameter("a threshold from -1 to 0", lambda t: -1 <= t <= 0),
     "mila": _Parameter("a shift from -10 to 10", lambda beta: -10 <= beta <= 10, {0.0: "mish"}),
     "isru": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
     "penalized_tanh": _Parameter("a slope above 0 and below 1", lambda a: 0 < a < 1),
+    "snake": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
+    "sine_relu": _Parameter("an ε above 0 and at most 1", lambda epsilon: 0 < epsilon <= 1),
 }
 
 _OTHER_NAMES = {"silu": "swish", "hard_silu": "hard_swish", "telu": "tanhexp"}

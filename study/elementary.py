@@ -41,6 +41,8 @@ class Operations:
     expm1: Callable[[Tensor], Tensor]
     log1p: Callable[[Tensor], Tensor]
     sqrt: Callable[[Tensor], Tensor]
+    sin: Callable[[Tensor], Tensor]
+    cos: Callable[[Tensor], Tensor]
     tanh: Callable[[Tensor], Tensor]
     erf: Callable[[Tensor], Tensor]
     erfc: Callable[[Tensor], Tensor]
@@ -67,8 +69,9 @@ class Formula:
     value : callable
         ``value(op, x, *parameters)``, where `op` is an `Operations`.
     slopes : tuple of callable
-        The derivative by each argument, `x` first, called as `value` is. The upstream gradient is multiplied
-        by them, so that no product of it with a large `x` can overflow.
+        The derivative by each argument, `x` first, called as `value` is; by `x` alone where parameters are
+        numbers. The upstream gradient is multiplied by them, so that no product of it with a large `x` can
+        overflow.
     half_in_float32 : bool
         Whether float16 and bfloat16 tensors are computed in float32 and rounded once at the end.
     """
@@ -125,11 +128,18 @@ def evaluate(formula: Formula, x: Tensor, *parameters: float | Tensor) -> Tensor
     -------
     Tensor
         Shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is a tensor, and the formula has no derivative by it.
     """
     op = operations(x)
     x = op.tensor(x)
     if all(isinstance(parameter, numbers.Real) for parameter in parameters):
         return _with_numbers(formula, op, tuple(float(parameter) for parameter in parameters))(x)
+    if len(formula.slopes) == 1:
+        raise TypeError("the parameter of this activation is a number, since it has no gradient of its own")
     dtype = formula.working_dtype(x)
     return op.bind(formula)(x, *(op.cast(op.tensor(parameter), dtype) for parameter in parameters))
 
@@ -187,6 +197,8 @@ def _numpy() -> Operations:
         expm1=np.expm1,
         log1p=np.log1p,
         sqrt=np.sqrt,
+        sin=np.sin,
+        cos=np.cos,
         tanh=np.tanh,
         erf=erf,
         erfc=erfc,
@@ -215,6 +227,8 @@ def _keras() -> Operations:
         expm1=ops.expm1,
         log1p=ops.log1p,
         sqrt=ops.sqrt,
+        sin=ops.sin,
+        cos=ops.cos,
         tanh=ops.tanh,
         erf=ops.erf,
         erfc=ops.erfc,
@@ -267,6 +281,8 @@ def _tensorflow() -> Operations:
         expm1=tf.math.expm1,
         log1p=tf.math.log1p,
         sqrt=tf.sqrt,
+        sin=tf.sin,
+        cos=tf.cos,
         tanh=tf.tanh,
         erf=tf.math.erf,
         erfc=tf.math.erfc,
@@ -335,6 +351,8 @@ def _jax() -> Operations:
         expm1=jnp.expm1,
         log1p=jnp.log1p,
         sqrt=jnp.sqrt,
+        sin=jnp.sin,
+        cos=jnp.cos,
         tanh=jnp.tanh,
         erf=jax.lax.erf,
         erfc=jax.lax.erfc,
@@ -405,6 +423,8 @@ def _torch() -> Operations:
         expm1=torch.expm1,
         log1p=torch.log1p,
         sqrt=torch.sqrt,
+        sin=torch.sin,
+        cos=torch.cos,
         tanh=torch.tanh,
         erf=torch.erf,
         erfc=torch.erfc,

@@ -14,28 +14,6 @@ _STEEP = 80.0
 """exp(±80) are normal numbers of float32."""
 
 
-def _hard_mish(op: Operations, x: Tensor) -> Tensor:
-    x = op.maximum(x, -2.0)
-    return x * (op.minimum(x + 2, 2.0) / 2)
-
-
-def _hard_mish_slope(op: Operations, x: Tensor) -> Tensor:
-    return op.where(x >= 0, 1.0, op.where(x <= -2, 0.0, x + 1))
-
-
-_HARD_MISH = Formula(_hard_mish, (_hard_mish_slope,), half_in_float32=False)
-
-
-def hard_mish(x: Tensor) -> Tensor:
-    """Return x min(max(x + 2, 0), 2) / 2; range [-0.5, ∞), minimum at x = -1.
-
-    References
-    ----------
-    D. Misra, "H-Mish", 2020, as in the library timm.
-    """
-    return evaluate(_HARD_MISH, x)
-
-
 def _serf(op: Operations, x: Tensor) -> Tensor:
     return op.maximum(x, -_FAR) * op.erf(op.softplus(op.minimum(x, 20.0)))
 
@@ -132,8 +110,8 @@ def tanhexp(x: Tensor) -> Tensor:
 
     References
     ----------
-    X. Liu, X. Di, "TanhExp: a smooth activation function with high convergence speed for lightweight neural
-    networks", 2020, arXiv:2003.09855.
+    X. Liu, X. Di, "TanhExp: a smooth activation function with high convergence speed for lightweight
+    neural networks", 2020, arXiv:2003.09855.
     """
     return evaluate(_TANHEXP, x)
 
@@ -152,6 +130,8 @@ _E_SWISH = Formula(_e_swish, (_e_swish_slope,))
 
 def e_swish(x: Tensor, b: float = 1.75) -> Tensor:
     """Return b x s(x), 1 <= b <= 2; range [-0.278465 b, ∞), minimum at x = -1.278465.
+
+    The value is infinite where b x is beyond the dtype.
 
     References
     ----------
@@ -180,64 +160,6 @@ def lisht(x: Tensor) -> Tensor:
     tangent activation function for neural networks", 2019, arXiv:1901.05894.
     """
     return evaluate(_LISHT, x)
-
-
-def _elish(op: Operations, x: Tensor) -> Tensor:
-    left = op.expm1(op.where(x > 0, 0.0, x))
-    return op.where(x > 0, x, left) * op.sigmoid(x)
-
-
-def _elish_slope(op: Operations, x: Tensor) -> Tensor:
-    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
-    s, rest = op.sigmoid(x), op.sigmoid(-x)
-    negative = op.where(x > 0, 0.0, x)
-    return s * op.where(x > 0, 1 + x * rest, op.exp(negative) + op.expm1(negative) * rest)
-
-
-_ELISH = Formula(_elish, (_elish_slope,))
-
-
-def elish(x: Tensor) -> Tensor:
-    """Return x s(x) for x > 0 and (exp(x) - 1) s(x) otherwise; range [-0.171573, ∞).
-
-    The minimum is at x = -0.881374.
-
-    References
-    ----------
-    M. Basirat, P. M. Roth, "The quest for the golden activation function", 2018, arXiv:1808.00783.
-    """
-    return evaluate(_ELISH, x)
-
-
-def _hard_gate(op: Operations, x: Tensor) -> Tensor:
-    return op.minimum(op.maximum(0.5 * x + 0.5, 0.0), 1.0)
-
-
-def _hard_elish(op: Operations, x: Tensor) -> Tensor:
-    left = op.expm1(op.where(x > 0, 0.0, x))
-    return op.where(x > 0, x, left) * _hard_gate(op, x)
-
-
-def _hard_elish_slope(op: Operations, x: Tensor) -> Tensor:
-    negative = op.where(x > 0, 0.0, x)
-    left = op.where(x <= -1, 0.0, op.exp(negative) * _hard_gate(op, x) + 0.5 * op.expm1(negative))
-    return op.where(x > 0, op.where(x >= 1, 1.0, x + 0.5), left)
-
-
-_HARD_ELISH = Formula(_hard_elish, (_hard_elish_slope,))
-
-
-def hard_elish(x: Tensor) -> Tensor:
-    """Return x h(x) for x > 0 and (exp(x) - 1) h(x) otherwise, h(x) = min(max((x + 1) / 2, 0), 1).
-
-    The range is [-0.099673, ∞), with the minimum at x = -0.442854. The derivative is 0 at -1 and 1 at 1, the
-    outer sides of its jumps.
-
-    References
-    ----------
-    M. Basirat, P. M. Roth, "The quest for the golden activation function", 2018, arXiv:1808.00783.
-    """
-    return evaluate(_HARD_ELISH, x)
 
 
 # NOTE: as Mish with x + β under the exponential: tanh(softplus(y)) = e (e + 2) / ((e + 1)² + 1), e = exp(y).
@@ -298,25 +220,70 @@ def phish(x: Tensor) -> Tensor:
     return evaluate(_PHISH, x)
 
 
-def _flatten_t_swish(op: Operations, x: Tensor, t: Tensor) -> Tensor:
-    return op.where(x > 0, x, op.maximum(x, 0.0)) * op.sigmoid(x) + t
+# NOTE: the root of s(2 x) is exp(x) / sqrt(1 + exp(2 x)): sqrt(s(2 x)) itself has no slope where s is 0.
+def _root_of_gate(op: Operations, x: Tensor) -> Tensor:
+    tail = op.exp(op.where(x > 0, -x, x))
+    return op.where(x > 0, 1.0, tail) / op.sqrt(1 + tail * tail)
 
 
-def _flatten_t_swish_slope(op: Operations, x: Tensor, t: Tensor) -> Tensor:
-    del t
-    near = op.minimum(op.maximum(x, 0.0), _STEEP)
-    return op.where(x > 0, op.sigmoid(near) * (1 + near * op.sigmoid(-near)), 0.0)
+def _aria2(op: Operations, x: Tensor) -> Tensor:
+    root = _root_of_gate(op, x)
+    return op.maximum(x, -_FAR) * (root * root * root)
 
 
-_FLATTEN_T_SWISH = Formula(_flatten_t_swish, (_flatten_t_swish_slope,))
+def _aria2_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, _STEEP), -_FAR)
+    root = _root_of_gate(op, x)
+    return (root * root * root) * (1 + 3 * x * op.sigmoid(-2 * x))
 
 
-def flatten_t_swish(x: Tensor, t: float = -0.2) -> Tensor:
-    """Return max(x, 0) s(x) + t, -1 <= t <= 0; range [t, ∞), derivative 0 at 0.
+_ARIA2 = Formula(_aria2, (_aria2_slope,))
+
+
+def aria2(x: Tensor) -> Tensor:
+    """Return x s(2 x)^1.5; range [-0.069978, ∞), minimum at x = -0.464882.
+
+    The published family is x s(β x)^α; β = 2 and α = 1.5 are held here.
 
     References
     ----------
-    H. H. Chieng, N. Wahid, O. Pauline, S. R. K. Perla, "Flatten-T Swish: a thresholded ReLU-Swish-like
-    activation function for deep learning", 2018, arXiv:1812.06247.
+    N. Patwardhan, M. Ingalhalikar, R. Walambe, "ARiA: utilizing Richard's curve for controlling the
+    non-monotonicity of the activation function in deep neural nets", 2018, arXiv:1805.08878.
     """
-    return evaluate(_FLATTEN_T_SWISH, x, t)
+    return evaluate(_ARIA2, x)
+
+
+# NOTE: on the left, numerator and denominator are multiplied by exp(x), since exp(-x) overflows there.
+def _colu(op: Operations, x: Tensor) -> Tensor:
+    left, right = op.maximum(op.minimum(x, 0.0), -_FAR), op.maximum(op.minimum(x, 20.0), 0.0)
+    e = op.exp(left)
+    below = left * e / (e - left * op.exp(-e))
+    return op.where(x > 0, x / (1 - right * op.exp(-(right + op.exp(right)))), below)
+
+
+def _colu_slope(op: Operations, x: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, 20.0), -_FAR)
+    left, right = op.where(x > 0, 0.0, x), op.where(x > 0, x, 0.0)
+    e, grown = op.exp(left), op.exp(right)
+    w, decay = op.exp(-e), op.exp(-(right + grown))
+    below, above = e - left * w, 1 - right * decay
+    return op.where(
+        x > 0,
+        (1 - right * right * ((1 + grown) * decay)) / (above * above),
+        e * (e - left * left * ((1 + e) * w)) / (below * below),
+    )
+
+
+_COLU = Formula(_colu, (_colu_slope,))
+
+
+def colu(x: Tensor) -> Tensor:
+    """Return x / (1 - x exp(-(x + exp(x)))), the collapsing linear unit; range [-0.377157, ∞).
+
+    The minimum is at x = -0.726925.
+
+    References
+    ----------
+    A. Vagerwal, "Deeper learning with CoLU activation", 2021, arXiv:2112.12078.
+    """
+    return evaluate(_COLU, x)

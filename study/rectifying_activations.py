@@ -112,7 +112,8 @@ _SERLU = Formula(_serlu, (_serlu_slope,))
 def serlu(x: Tensor) -> Tensor:
     """Return λ x for x > 0 and λ α x exp(x) otherwise, λ = 1.0786, α = 2.9043; range [-1.152428, ∞).
 
-    The minimum is at x = -1. Of standard normal x, mean 0 and variance 1.
+    The minimum is at x = -1. Of standard normal x, mean 0 and variance 1. Infinite where λ x is beyond
+    the dtype.
 
     References
     ----------
@@ -181,7 +182,8 @@ def sparse_plus(x: Tensor) -> Tensor:
 
     References
     ----------
-    JAX, `jax.nn.sparse_plus`, 2023: the integral of the sparse sigmoid, as softplus is that of the sigmoid.
+    JAX, `jax.nn.sparse_plus`, 2023: the integral of the sparse sigmoid, as softplus is that of the
+    sigmoid.
     """
     return evaluate(_SPARSE_PLUS, x)
 
@@ -215,9 +217,60 @@ def hard_shrink(x: Tensor, a: float = 0.5) -> Tensor:
 
     References
     ----------
-    D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81(3), 1994.
+    D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81(3),
+    1994.
     """
     return evaluate(_HARD_SHRINK, x, a)
+
+
+_THRESHOLD = Formula(
+    lambda op, x, theta: op.where(x <= theta, 0.0, x),
+    (lambda op, x, theta: op.where(x <= theta, 0.0, op.ones_like(x)),),
+    half_in_float32=False,
+)
+
+
+def threshold(x: Tensor, theta: float = 1.0) -> Tensor:
+    """Return x for x > θ and 0 otherwise, 0 <= θ <= 10; range {0} and (θ, ∞), a jump at θ.
+
+    The derivative at θ is 0. θ = 0 is `relu`.
+
+    References
+    ----------
+    K. Konda, R. Memisevic, D. Krueger, "Zero-bias autoencoders and the benefits of co-adapting features",
+    ICLR 2015, arXiv:1402.3337.
+    """
+    return evaluate(_THRESHOLD, x, theta)
+
+
+# NOTE: tanh(x) = x / (1 + r) with Lambert's continued fraction r = x² / (3 + x² / (5 + ...)), so that
+# x - tanh(x) = x r / (1 + r), which cancels nothing. Nine levels are exact in float64 up to 1.
+def _tanh_shrink(op: Operations, x: Tensor) -> Tensor:
+    near = op.minimum(op.maximum(x, -1.0), 1.0)
+    square = near * near
+    r = square / 19
+    for odd in range(17, 1, -2):
+        r = square / (odd + r)
+    return op.where(op.abs(x) < 1, near * r / (1 + r), x - op.tanh(x))
+
+
+def _tanh_shrink_slope(op: Operations, x: Tensor) -> Tensor:
+    t = op.tanh(x)
+    return t * t
+
+
+_TANH_SHRINK = Formula(_tanh_shrink, (_tanh_shrink_slope,))
+
+
+def tanh_shrink(x: Tensor) -> Tensor:
+    """Return x - tanh(x); range (-∞, ∞), derivative 0 at 0.
+
+    References
+    ----------
+    R. Collobert, K. Kavukcuoglu, C. Farabet, "Torch7: a Matlab-like environment for machine learning",
+    2011.
+    """
+    return evaluate(_TANH_SHRINK, x)
 
 
 def _bent_identity(op: Operations, x: Tensor) -> Tensor:
@@ -235,6 +288,8 @@ _BENT_IDENTITY = Formula(_bent_identity, (_bent_identity_slope,))
 
 def bent_identity(x: Tensor) -> Tensor:
     """Return x + (sqrt(x² + 1) - 1) / 2; range (-∞, ∞), slope 0.5 on the far left and 1.5 on the far right.
+
+    The value is infinite where it is beyond the dtype.
 
     References
     ----------

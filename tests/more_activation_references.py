@@ -62,6 +62,13 @@ MORE: dict[str, Callable[..., mpf]] = {
     "phish": lambda x: x * mpmath.tanh(_gelu(x)),
     "tanhexp": lambda x: x * _tanh_of_exp(x),
     "lisht": lambda x: x * mpmath.tanh(x),
+    "threshold": lambda x, theta: x if x > theta else mpf(0),
+    "tanh_shrink": lambda x: x - mpmath.tanh(x) if abs(x) > 1e-20 else x**3 / 3,
+    "aria2": lambda x: x * _s(2 * x) ** mpf(1.5),
+    "colu": lambda x: x / (1 - x * mpmath.exp(-x - mpmath.exp(x))) if x < 30 else x,
+    "gcu": lambda x: x * mpmath.cos(x),
+    "snake": lambda x, a: x + mpmath.sin(a * x) ** 2 / a,
+    "sine_relu": lambda x, epsilon: x if x > 0 else epsilon * (mpmath.sin(x) - mpmath.cos(x)),
     "hard_sigmoid": lambda x: _clip(x / 6 + mpf(1) / 2, 0, 1),
     "hard_tanh": lambda x: _clip(x, -1, 1),
     "sparse_sigmoid": lambda x: _clip((x + 1) / 2, 0, 1),
@@ -72,6 +79,8 @@ MORE: dict[str, Callable[..., mpf]] = {
 }
 
 MORE_KINKS = {
+    "threshold": (1.0,),
+    "sine_relu": (0.0,),
     "relu6": (0.0, 6.0),
     "serlu": (0.0,),
     "soft_shrink": (-0.5, 0.5),
@@ -100,6 +109,10 @@ MORE_BENDS = MORE_KINKS | {
 """Where there is no second derivative."""
 
 MORE_LEFT = {
+    "tanh_shrink": (-math.inf, 1),
+    "gcu": (math.nan, math.nan),
+    "snake": (-math.inf, math.nan),
+    "sine_relu": (math.nan, math.nan),
     "star_relu": (-1 / math.sqrt(5), 0),
     "celu": (-1.5, 0),
     "isrlu": (-1, 0),
@@ -116,6 +129,8 @@ MORE_LEFT = {
     "penalized_tanh": (-0.25, 0),
 }
 MORE_RIGHT = {
+    "gcu": (math.nan, math.nan),
+    "snake": (math.inf, math.nan),
     "relu6": (6, 0),
     "squared_relu": (math.inf, math.inf),
     "star_relu": (math.inf, math.inf),
@@ -138,3 +153,6 @@ GROWING = {"squared_relu", "star_relu", "serlu", "e_swish", "bent_identity"}
 """Values may be beyond the dtype for numbers that are in it."""
 
 QUADRATIC = {"squared_relu", "star_relu"}
+
+OSCILLATING = {"gcu", "snake", "sine_relu"}
+"""What they are at infinity is not defined, and far from 0 depends on how a framework reduces an angle."""

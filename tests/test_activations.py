@@ -204,9 +204,12 @@ def test_keeps_shape_and_takes_variables_and_numbers() -> None:
     assert expected.shape == x.shape
     np.testing.assert_allclose(activations.mish(tf.Variable(x)), expected, rtol=1e-6)
     np.testing.assert_allclose(activations.mish(keras.Variable(x)), expected, rtol=1e-6)
+    assert float(ACTIVATIONS["gcu"](np.pi)) == pytest.approx(-np.pi, abs=1e-15)
     assert activations.mish(1.0) == pytest.approx(0.8650983882673103, abs=1e-15)
     assert activations.mish(np.array([1, -1])) == pytest.approx([0.8650983882673103, -0.30340146137410895])
     assert activations.beta_mish(1, np.array(1.0)) == pytest.approx(0.8650983882673103, abs=1e-15)
+    with pytest.raises(TypeError, match="parameter of this activation is a number"):
+        ACTIVATIONS["isru"](x, np.array(1.0))
     with pytest.raises(TypeError, match="NumPy, TensorFlow, JAX, PyTorch or Keras, not str"):
         activations.mish("1.0")
 
