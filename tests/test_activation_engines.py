@@ -12,6 +12,7 @@ from study.training import Status, Training
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_both_engines_train_the_whole_catalogue_alike(
     child_of: Callable[[str], Child], training: Training
