@@ -237,9 +237,9 @@ def _settings(counted: pd.DataFrame, question: Question) -> list[tuple[Region, p
     if question.design == "ofat":
         regions, inside, configurations = members(counted, question)
         return [
-            (region, by_configuration[configurations[place]])
+            (region, by_configuration[configuration])
             for region, row in zip(regions[1:], inside[1:], strict=True)
-            for place in np.flatnonzero(row)
+            for configuration in configurations[row]
         ]
     return [
         (Region("configuration", _label(rows.iloc[0], question)), rows) for rows in by_configuration.values()

@@ -19,7 +19,10 @@ import mishstudy
 from analysis.against_itself import ARMS, AgainstItself, against_itself, arms
 from analysis.criteria import criteria_table
 from analysis.frame import check_runs
+from analysis.statistics.compare import pairs
+from analysis.statistics.gates import gates
 from analysis.statistics.shares import share
+from analysis.statistics.units import unit_means
 from analysis.tables.against_itself import family_rows, notes, to_csv, to_json, to_markdown, verdict_rows
 from study.errors import InputError
 
@@ -110,7 +113,7 @@ def test_shares_add_up_and_stand_beside_the_nominal_error(found: AgainstItself) 
         parts = (row.wins, row.loses, row.ties, row.not_enough_evidence)
         assert sum(part.count for part in parts) == found.repeats
         assert row.named.count == row.wins.count + row.loses.count
-    assert [row["Nominal"] for row in family_rows(found)] == ["at most 5%"] * 3
+    assert [row["Nominal"] for row in family_rows(found)] == ["at most 5 %"] * 3
     assert found.any_level is not None
     assert found.any_level.count >= max(row.named.count for row in found.levels)
 
@@ -187,15 +190,33 @@ def test_a_winner_among_equals_is_named_no_more_often_than_nominal(world: str) -
     truth, options = NULLS[world]
     headline: list[bool] = []
     any_level: list[bool] = []
-    any_gate: list[bool] = []
     for seed in range(200):
         once = found_of(truth, sweep=seed, repeats=1, seed=seed, **options)
         headline.append(once.headline.named.count == 1)
         any_level.append(once.any_level is not None and once.any_level.count == 1)
-        any_gate.append(once.any_gate is not None and once.any_gate.count == 1)
     at_most(0.05, headline, f"{world}: the overall row names a winner")
     at_most(0.05, any_level, f"{world}: any level names a winner")
-    at_most(0.05, any_gate, f"{world}: any factor seems to matter")
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(
+    ("world", "sweeps", "rate"),
+    [("ofat", 600, 0.05), ("paired, another wins", 1500, 0.05), ("ofat, failures", 1200, 0.08)],
+)
+def test_a_factor_seems_to_matter_among_equals_as_often_as_the_docs_say(
+    world: str, sweeps: int, rate: float
+) -> None:
+    """The last is a known limit: shuffling takes levels to scatter alike, and failures differ by depth."""
+    truth, _ = NULLS[world]
+    asked = dataclasses.replace(truth.question, focus=ARMS[0], rivals=ARMS[1:])
+    opened: list[bool] = []
+    for seed in range(1000, 1000 + sweeps):
+        runs = simulate(truth, np.random.default_rng(seed))
+        own = runs.loc[runs["activation"] == "mish"]
+        split = arms(own, truth.question, np.random.default_rng(seed + 10**6))
+        units = {ARMS[1]: unit_means(pairs(split, asked, ARMS[1]), asked)}
+        opened.append(any(gate.matters for gate in gates(units, asked)))
+    at_most(rate, opened, f"{world}: any factor seems to matter")
 
 
 @pytest.mark.simulation

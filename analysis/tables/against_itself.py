@@ -52,7 +52,11 @@ def family_rows(found: AgainstItself) -> Rows:
         "Any factor seems to matter": found.any_gate,
     }
     return [
-        {"Said of equals": name, "Tables [95 %]": share_text(one), "Nominal": f"at most {found.nominal:.0%}"}
+        {
+            "Said of equals": name,
+            "Tables [95 %]": share_text(one),
+            "Nominal": f"at most {found.nominal * 100:.0f} %",
+        }
         for name, one in families.items()
         if one is not None
     ]
