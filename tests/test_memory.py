@@ -142,9 +142,9 @@ high = 3.0
 log = true
 relative = true
 [fixed]
-depth = 3
-width = 1000
-batch_size = 64
+depth = 5
+width = 800
+batch_size = 1
 """
 
 MINE = f"""
@@ -176,7 +176,7 @@ def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(t
     lines = timeless(path)
     splits = [number for number, line in enumerate(lines) if line["kind"] == "split"]
     sizes = [lines[number]["blocks"] for number in splits]
-    assert sizes == [12 // 2**i for i in range(1, 1 + len(sizes))]
+    assert sizes == [6 // 2**i for i in range(1, 1 + len(sizes))]
     assert record.sizes == {lines[splits[0]]["shape"]: sizes[-1]}
     # Written before it is used: everything was trained with the smaller size.
     assert max(splits) < next(number for number, line in enumerate(lines) if line["kind"] == "training")

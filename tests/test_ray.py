@@ -134,7 +134,7 @@ def test_a_training_that_kills_its_process_or_hangs_is_an_outcome_and_the_rest_g
         for name in ("mish", "mine:deadly", "mine:sleeping", "relu")
         for i in range(2 if name == "mish" else 1)
     ]
-    results = {result.digest: result for result in opened("fit", epoch_timeout=40.0).train(groups(asked))}
+    results = {result.digest: result for result in opened("fit", epoch_timeout=60.0).train(groups(asked))}
     by_name = {each.activation: results[each.digest] for each in asked}
     statuses = {name: result.status for name, result in by_name.items()}
     assert statuses == {
