@@ -2,6 +2,8 @@
 
 import re
 import resource
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine_children import design
 from engine_children import timeless as result_timeless
-from sweep_runs import run, timeless
+from sweep_runs import timeless
 
 from study import ledger
 from study.memory import free_bytes
@@ -142,14 +144,16 @@ high = 3.0
 log = true
 relative = true
 [fixed]
-depth = 5
-width = 800
-batch_size = 1
+depth = 3
+width = 1000
+batch_size = 64
 """
 
 MINE = f"""
 import multiprocessing
 import resource
+import subprocess
+import sys
 
 if multiprocessing.parent_process() is not None:
     with open("/proc/self/statm") as file:
@@ -162,6 +166,27 @@ def bent(x):
 """An activation whose module leaves the training process 500 MiB to grow by, a real limit."""
 
 
+LARGE = """
+import math
+import sys
+
+from mishstudy import main
+from study import packing
+
+packing.MEMBERS["cpu"], packing.ENOUGH["cpu"] = 24, math.inf
+sys.argv[0] = "mishstudy"
+main()
+"""
+
+
+def in_large_packs(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line with packs that are large for wide networks too, as those of a GPU are."""
+    command = [sys.executable, "-c", LARGE, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.mark.faults
 @pytest.mark.slow
 def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(tmp_path: Path) -> None:
@@ -169,14 +194,14 @@ def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(t
     spec, path = tmp_path / "wide.toml", tmp_path / "home/wide/ledger.jsonl"
     spec.write_text(SPEC)
     arguments = ("sweep", spec, "--home", tmp_path / "home", "--engine", "population")
-    done = run(*arguments)
+    done = in_large_packs(*arguments)
     record = ledger.read(path)
     assert {entry.result.status for entry in record.entries} == {Status.OK}
     assert len(record.entries) == 16
     lines = timeless(path)
     splits = [number for number, line in enumerate(lines) if line["kind"] == "split"]
     sizes = [lines[number]["blocks"] for number in splits]
-    assert sizes == [6 // 2**i for i in range(1, 1 + len(sizes))]
+    assert sizes == [12 // 2**i for i in range(1, 1 + len(sizes))]
     assert record.sizes == {lines[splits[0]]["shape"]: sizes[-1]}
     # Written before it is used: everything was trained with the smaller size.
     assert max(splits) < next(number for number, line in enumerate(lines) if line["kind"] == "training")
@@ -185,6 +210,6 @@ def test_a_sweep_with_too_little_memory_goes_on_with_smaller_packs_and_says_so(t
     # A driver that is killed later finds the size in the ledger, and ends the same.
     whole = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(whole[:-9]))
-    again = run(*arguments)
+    again = in_large_packs(*arguments)
     assert timeless(path) == lines
     assert "Memory did not suffice" not in again.stderr

@@ -141,7 +141,7 @@ def test_a_training_that_kills_its_process_or_hangs_is_an_outcome_and_the_rest_g
         "mish": Status.OK, "mine:deadly": Status.ERROR, "mine:sleeping": Status.TIMEOUT, "relu": Status.OK,
     }  # fmt: skip
     assert by_name["mine:deadly"].reason == "the training process died 2 times, or its node was lost"
-    assert by_name["mine:sleeping"].reason == "no epoch ended within 40 s; tried 2 times"
+    assert by_name["mine:sleeping"].reason == "no epoch ended within 60 s; tried 2 times"
 
 
 def test_a_sweep_whose_driver_is_killed_goes_on_and_ends_as_one_without_a_cluster(
