@@ -130,6 +130,7 @@ def parent_states(home: Path) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> None:
     homes = [Sweep(QUICKSTART, tmp_path / name, "auto") for name in ("undisturbed", "killed")]
@@ -173,6 +174,7 @@ def test_a_search_that_is_killed_in_its_trials_and_in_its_confirmations_ends_the
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_search_with_halving_that_is_killed_in_every_rung_ends_the_same(tmp_path: Path) -> None:
     """Digits, the real engine: 9 x 1, 3 x 3 and 1 x 9 epochs of each activation, then the confirmations."""

@@ -148,6 +148,7 @@ width = 16
 
 @pytest.mark.faults
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_sweep_stops_early_says_so_is_killed_grows_and_goes_on(tmp_path: Path) -> None:
     def made(name: str) -> Sweep:
@@ -197,6 +198,7 @@ def test_a_sweep_stops_early_says_so_is_killed_grows_and_goes_on(tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_pilot_is_no_waste_and_changes_no_result(tmp_path: Path) -> None:
     sweep = Sweep(write_spec(tmp_path, 16, STOPS), tmp_path / "home", "population")
     done = run(*sweep.arguments, "--pilot", "6")

@@ -116,6 +116,7 @@ def test_a_slow_server_is_caught_up_with_by_the_next_driver(proxy: FaultyProxy, 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_sweep_whose_server_fails_while_its_driver_is_killed_ends_as_if_nothing_had_happened(
     finished_sweep: Callable[[str], Sweep], proxy: FaultyProxy, tmp_path: Path

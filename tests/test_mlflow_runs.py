@@ -218,6 +218,7 @@ def test_a_mean_over_some_replicates_is_not_taken_for_a_run(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_more_than_a_thousand_runs_behind_a_server(tmp_path: Path) -> None:
     server = MlflowServer(tmp_path)
