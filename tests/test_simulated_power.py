@@ -27,7 +27,7 @@ TOLERANCE = 0.05
 """How far from 80 % the power may be."""
 
 
-@pytest.fixture(params=[50, pytest.param(600, marks=pytest.mark.simulation)], ids=["few", "many"])
+@pytest.fixture(params=[25, pytest.param(600, marks=pytest.mark.simulation)], ids=["few", "many"])
 def sweeps(request: pytest.FixtureRequest) -> int:
     """Return how many sweeps are simulated, 0.02 s each."""
     return request.param

@@ -20,7 +20,7 @@ from analysis.statistics.unpaired import unpaired_comparisons
 WINS, LOSES, TIES = Verdict.WINS, Verdict.LOSES, Verdict.TIES
 
 
-@pytest.fixture(params=[40, pytest.param(400, marks=pytest.mark.simulation)], ids=["few", "many"])
+@pytest.fixture(params=[20, pytest.param(400, marks=pytest.mark.simulation)], ids=["few", "many"])
 def tables(request: pytest.FixtureRequest) -> int:
     """Return how many tables of ten factors are simulated, 0.05 s each."""
     return request.param

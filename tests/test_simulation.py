@@ -21,13 +21,13 @@ from analysis.statistics.estimates import mean_test
 WINS, LOSES, TIES = Verdict.WINS, Verdict.LOSES, Verdict.TIES
 
 
-@pytest.fixture(params=[50, pytest.param(350, marks=pytest.mark.simulation)], ids=["few", "many"])
+@pytest.fixture(params=[25, pytest.param(350, marks=pytest.mark.simulation)], ids=["few", "many"])
 def sweeps(request: pytest.FixtureRequest) -> int:
     """Return how many sweeps of ten factors are simulated, 0.03 s each."""
     return request.param
 
 
-@pytest.fixture(params=[100, pytest.param(500, marks=pytest.mark.simulation)], ids=["few", "many"])
+@pytest.fixture(params=[50, pytest.param(500, marks=pytest.mark.simulation)], ids=["few", "many"])
 def small_sweeps(request: pytest.FixtureRequest) -> int:
     """Return how many sweeps are simulated of which the overall row alone matters, 0.01 s each."""
     return request.param
