@@ -128,7 +128,7 @@ class CompiledProgram:
         activation = activations.get(program.activation)
         card = dataset.card
         network = architectures.build(program, card.input_shape, card.logits, activation, self.rates)
-        self.objective = objective_of(card)
+        self.objective = objective_of(card, program.architecture)
         self.steps = len(dataset.train.x) // program.batch_size
         self.model = StudyModel(program, network, self.rates, dataset.train, self.objective)
         self.model.build()

@@ -95,7 +95,7 @@ class StudyModel(keras.Model):
         with tf.GradientTape() as tape:
             logits = self.network(x, training=True)
             loss, *scores = self.objective.batch(y, logits)
-            total = tf.add_n([loss, *self.network.losses])
+            total = tf.add_n([self.objective.minimized(y, logits, loss), *self.network.losses])
         variables = self.trainable_variables
         self.first_loss.assign(tf.where(self.rates.step.value == 0, loss, self.first_loss))
         gradients = tape.gradient(total, variables)

@@ -4,6 +4,8 @@ References
 ----------
 F. Milletari, N. Navab and S.-A. Ahmadi, "V-Net", 3DV 2016, arXiv:1606.04797 (Dice loss).
 L. R. Dice, "Measures of the Amount of Ecologic Association Between Species", Ecology 26, 1945.
+S. Sabour, N. Frosst and G. E. Hinton, "Dynamic Routing Between Capsules", NeurIPS 2017, arXiv:1710.09829
+(margin loss).
 """
 
 # Keras declares no argument types; what pyright infers from its defaults is wrong.
@@ -16,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from study import datasets
+from study.architectures import ARCHITECTURES
 from study.curve import chance_limit
 from study.datacards import DataCard
 from study.segmentation import guess
@@ -23,11 +26,19 @@ from study.tasks import Task
 
 _PIXELS = (1, 2, 3)
 
+MARGIN, ABSENT_WEIGHT = 0.1, 0.5
+"""Of the margin loss, as in Sabour et al. 2017 and in Keras' example."""
+
 
 class Objective(ABC):
     """A loss and its scores; values come in the order of `study.tasks.kinds`, scores as shares of 1."""
 
     task: Task
+
+    def minimized(self, targets: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+        """Return what a step lowers, penalties apart: the loss of the batch, unless a subclass differs."""
+        del targets, logits
+        return loss
 
     @abstractmethod
     def targets(self, y: tf.Tensor) -> tf.Tensor:
@@ -81,6 +92,18 @@ class Classification(Objective):
         return chance_limit(self._classes, len(validation.x))
 
 
+class CapsuleClassification(Classification):
+    """A classification that lowers the margin loss of its capsules' lengths.
+
+    What is recorded are cross-entropy and accuracy, as of every other network.
+    """
+
+    def minimized(self, targets: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+        """Return the margin loss; the logits are the log-odds of the lengths."""
+        del loss
+        return tf.reduce_mean(margin_losses(targets, tf.sigmoid(logits)))
+
+
 class Segmentation(Objective):
     """Binary cross-entropy plus Dice loss, and the overlap of the masks."""
 
@@ -104,6 +127,26 @@ class Segmentation(Objective):
     def chance(self, validation: datasets.Cut) -> float:
         """Return the Dice coefficient of calling every pixel foreground."""
         return guess(validation.y)["dice"]
+
+
+def margin_losses(targets: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Return the margin loss of each image: a capsule's length should be above 0.9, the others' below 0.1.
+
+    `sum(t max(0, 1 - m - v)^2 + w (1 - t) max(0, v - m)^2)` with `v` the lengths, `t` the targets,
+    `m = 0.1` and `w = 0.5`.
+
+    Parameters
+    ----------
+    targets, lengths : tensor of float32, shape (n, classes)
+        In [0, 1].
+
+    Returns
+    -------
+    tensor of float32, shape (n,)
+    """
+    present = tf.square(tf.nn.relu(1.0 - MARGIN - lengths))
+    absent = tf.square(tf.nn.relu(lengths - MARGIN))
+    return tf.reduce_sum(targets * present + ABSENT_WEIGHT * (1.0 - targets) * absent, axis=1)
 
 
 def segmentation_losses(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -146,6 +189,10 @@ def overlaps(truth: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return dice, tf.where(empty, 1.0, tf.math.divide_no_nan(both, size))
 
 
-def objective_of(card: DataCard) -> Objective:
-    """Return the objective of a data set's task."""
-    return Segmentation() if card.task == "segmentation" else Classification(card.logits)
+def objective_of(card: DataCard, architecture: str) -> Objective:
+    """Return the objective of a data set's task, with the loss that an architecture is published with."""
+    if card.task == "segmentation":
+        return Segmentation()
+    entry = ARCHITECTURES.get(architecture)
+    capsules = entry is not None and entry.loss == "margin"
+    return (CapsuleClassification if capsules else Classification)(card.logits)

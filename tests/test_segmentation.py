@@ -291,5 +291,5 @@ def test_an_image_that_cannot_be_halved_so_often_is_refused(disc_training: Train
 
 
 def test_the_objective_is_that_of_the_task() -> None:
-    assert objective_of(DISCS).task == "segmentation"
-    assert objective_of(DATASETS["digits"]).task == "classification"
+    assert objective_of(DISCS, "unet").task == "segmentation"
+    assert objective_of(DATASETS["digits"], "mlp").task == "classification"

@@ -9,7 +9,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from study import references
 from study.errors import InputError
@@ -55,6 +55,8 @@ class Architecture:
         Those that can train it.
     task : {"classification", "segmentation"}
         What it is for.
+    loss : {"cross_entropy", "margin"}
+        What a classification lowers; the engine `population` has cross-entropy alone.
     """
 
     description: str
@@ -64,6 +66,7 @@ class Architecture:
     smallest: int = 1
     engines: tuple[str, ...] = ("fit", "population")
     task: Task = "classification"
+    loss: Literal["cross_entropy", "margin"] = "cross_entropy"
 
 
 _MULTIPLIER = Argument(float, 0.01, 16, 1.0)
@@ -124,6 +127,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         {"routings": Argument(int, 1, 100, 3), "width_multiplier": _MULTIPLIER},
         smallest=14,
         engines=("fit",),
+        loss="margin",
     ),
     "unet": Architecture(
         "an encoder and a decoder of 3x3 convolutions with bridges between them",

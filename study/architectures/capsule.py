@@ -70,9 +70,9 @@ def build(
     """Return two convolutions of 64 filters, average pooling, two of 128, and a capsule a class.
 
     Convolutions are 3x3 and not padded. Each position is a capsule of as many numbers as there are filters;
-    all positions share the weights to the capsules of the classes. Trained like every other network by
-    cross-entropy, where the example has the margin loss, on the log-odds of the capsules' lengths. Dropout
-    comes after the pooling and after the last convolution; the example has none.
+    all positions share the weights to the capsules of the classes. The logits are the log-odds of the
+    capsules' lengths, which is what the margin loss is of (`study.objectives`). Dropout comes after the
+    pooling and after the last convolution; the example has none.
 
     Parameters
     ----------
