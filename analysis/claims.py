@@ -8,10 +8,10 @@ intersection-union test, Berger 1982), and contradicted where at least one says 
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
 
 from analysis.criteria import CriteriaTable
 from analysis.statistics.compare import Comparison, Verdict
@@ -20,6 +20,9 @@ from study.errors import InputError
 from study.question import Question
 from study.shapes import fits
 from study.training import Level
+
+if TYPE_CHECKING:
+    from study.ledger import Record
 
 Says = Literal["wins", "loses", "ties"]
 _Model = TypeVar("_Model")
@@ -65,6 +68,8 @@ class Claim:
         Bounds of a numeric factor, likewise.
     datasets, architectures : tuple of str
         Those that it is about; empty for any.
+    network : dict of str to Level
+        Arguments that the network has throughout the sweep, such as the depth of a residual one.
     """
 
     id: str
@@ -82,6 +87,7 @@ class Claim:
     at_most: float | None = None
     datasets: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
+    network: Mapping[str, Level] = field(default_factory=dict[str, Level])
 
     def is_about(self, row: Comparison) -> bool:
         """Whether a level row lies within the claim, with all of its bin."""
@@ -204,7 +210,11 @@ def _made(model: type[_Model], values: Any, where: str) -> _Model:
             raise InputError(f"{where}: {key[:60]!r} is no key here; the keys are {known}.")
         if not fits(value, hints[key]):
             raise InputError(f"{where}: {key} cannot be {str(values[key])[:60]!r}; see docs/claims.md.")
-    needed = (field.name for field in fields(cast(Any, model)) if field.default is MISSING)
+    needed = (
+        each.name
+        for each in fields(cast(Any, model))
+        if each.default is MISSING and each.default_factory is MISSING
+    )
     if missing := [name for name in needed if name not in given]:
         raise InputError(f"{where} lacks the key {missing[0]!r}.")
     return model(**given)
@@ -219,7 +229,15 @@ def _refuse_nonsense(claim: Claim, path: Path) -> None:
         raise InputError(f"{path}: claim {claim.id!r} needs at least one rival.")
 
 
-def judge(claims: Claims, table: CriteriaTable, question: Question) -> Judgement:
+def network_of(record: "Record") -> dict[str, Level]:
+    """Return the arguments of the network that all trainings of a record share."""
+    trained = [entry.training.architecture_arguments for entry in record.entries]
+    return dict(set(trained[0]).intersection(*trained)) if trained else {}
+
+
+def judge(
+    claims: Claims, table: CriteriaTable, question: Question, network: Mapping[str, Level] | None = None
+) -> Judgement:
     """Hold claims against the criteria table of a sweep.
 
     Parameters
@@ -230,17 +248,21 @@ def judge(claims: Claims, table: CriteriaTable, question: Question) -> Judgement
         Of the sweep.
     question : Question
         What the sweep asks.
+    network : dict of str to Level, optional
+        What `network_of` returned; without it, claims about a network with such arguments are not covered.
 
     Notes
     -----
     While a sweep runs nothing is decided.
     """
-    judged = tuple(_judged(claim, claims.focus, table, question) for claim in claims.claims)
+    judged = tuple(_judged(claim, claims.focus, table, question, network or {}) for claim in claims.claims)
     return Judgement(claims=claims, judged=judged)
 
 
-def _judged(claim: Claim, focus: str, table: CriteriaTable, question: Question) -> Judged:
-    reason = _out_of_scope(claim, focus, table, question)
+def _judged(
+    claim: Claim, focus: str, table: CriteriaTable, question: Question, network: Mapping[str, Level]
+) -> Judged:
+    reason = _out_of_scope(claim, focus, table, question, network)
     rows: Sequence[Comparison] = ()
     if not reason:
         found = table.headline if claim.parameter is None else table.levels
@@ -273,7 +295,9 @@ def _standing(claim: Claim, rows: Sequence[Comparison], table: CriteriaTable) ->
     return Standing.SUPPORTED, ""
 
 
-def _out_of_scope(claim: Claim, focus: str, table: CriteriaTable, question: Question) -> str:
+def _out_of_scope(
+    claim: Claim, focus: str, table: CriteriaTable, question: Question, network: Mapping[str, Level]
+) -> str:
     """Return why a sweep says nothing about a claim, or nothing."""
     factor = next((each for each in question.conditions if each.name == claim.parameter), None)
     bounded = any(bound is not None for bound in (claim.above, claim.at_least, claim.below, claim.at_most))
@@ -286,6 +310,7 @@ def _out_of_scope(claim: Claim, focus: str, table: CriteriaTable, question: Ques
         f"about {' or '.join(claim.architectures)}": (
             bool(claim.architectures) and table.architecture not in claim.architectures
         ),
+        f"about {_arguments(claim)}": any(network.get(key) != level for key, level in claim.network.items()),
         f"{' and '.join(claim.rivals)} not run": not set(claim.rivals) & set(table.rivals),
         f"{claim.parameter} is no condition of this sweep": claim.parameter is not None and factor is None,
         "its rates are absolute, and those of this sweep are multiples of the optimizer's": (
@@ -293,6 +318,10 @@ def _out_of_scope(claim: Claim, focus: str, table: CriteriaTable, question: Ques
         ),
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _arguments(claim: Claim) -> str:
+    return " and ".join(f"{key} {level_text(level)}" for key, level in claim.network.items())
 
 
 def where_text(claim: Claim) -> str:

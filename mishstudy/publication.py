@@ -109,10 +109,12 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
 
 def _judgement(record: "Record", made: "CriteriaTable") -> "Judgement | None":
     """Return published claims beside what a sweep says of them; None where it asks about another focus."""
-    from analysis.claims import judge, read_claims
+    from analysis.claims import judge, network_of, read_claims
 
     published = read_claims(PUBLISHED)
-    return judge(published, made, record.question) if made.focus == published.focus else None
+    if made.focus != published.focus:
+        return None
+    return judge(published, made, record.question, network_of(record))
 
 
 def _predicted(home: "Home", record: "Record") -> dict[str, Any] | None:

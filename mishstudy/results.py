@@ -211,7 +211,7 @@ def claims(
 
     Example: `mishstudy claims quickstart`
     """
-    from analysis.claims import judge, read_claims
+    from analysis.claims import judge, network_of, read_claims
     from analysis.tables.claims import FORMATS
     from study import ledger
     from study.errors import InputError
@@ -221,7 +221,7 @@ def claims(
     published = read_claims(claims or PUBLISHED)
     record = ledger.read(home_of(home).existing(name), curves=False)
     made = criteria(record, strict=strict)
-    text = FORMATS[format](judge(published, made, record.question), made)
+    text = FORMATS[format](judge(published, made, record.question, network_of(record)), made)
     if out is None:
         sys.stdout.write(text)
     else:

@@ -13,15 +13,20 @@ from simulated_runs import Truth, simulate
 from typer.testing import CliRunner
 
 import mishstudy
-from analysis.claims import Claim, Claims, Judgement, Standing, judge, read_claims, where_text
+from analysis.claims import Claim, Claims, Judgement, Standing, judge, network_of, read_claims, where_text
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.frame import runs_frame
 from analysis.statistics.compare import Verdict
 from analysis.tables.claims import claim_rows, count_line, to_csv, to_json, to_markdown
 from mishstudy.publication import PUBLISHED, report_page
+from study.activations import canonical
+from study.architectures import ARCHITECTURES
+from study.datacards import DATASETS
 from study.errors import InputError
 from study.ledger import Record
+from study.training import Level
 from sweeps.home import Home
+from sweeps.settings import settings_of
 
 WORLD = Truth(
     configurations=160,
@@ -120,6 +125,43 @@ def test_claims_about_another_activation_are_not_covered(table: CriteriaTable) -
     assert (found.standing, found.reason) == (Standing.NOT_COVERED, "the sweep asks about mish")
 
 
+def test_a_claim_about_one_depth_of_a_network_is_covered_by_sweeps_of_that_depth(
+    table: CriteriaTable,
+) -> None:
+    one = claim(parameter="optimizer", says="ties", network={"depth": 20})
+    claims = Claims(title="A paper", focus="mish", claims=(one,))
+    for network in ({"depth": 32}, {}, None):
+        (found,) = judge(claims, table, WORLD.question, network).judged
+        assert (found.standing, found.reason) == (Standing.NOT_COVERED, "about depth 20")
+    (found,) = judge(claims, table, WORLD.question, {"depth": 20, "width_multiplier": 1.0}).judged
+    assert found.standing is not Standing.NOT_COVERED
+
+
+def test_the_network_of_a_record_is_what_all_its_trainings_share(record: Record) -> None:
+    def with_arguments(*arguments: tuple[tuple[str, Level], ...]) -> Record:
+        entries = [
+            dataclasses.replace(
+                entry, training=dataclasses.replace(entry.training, architecture_arguments=own)
+            )
+            for entry, own in zip(record.entries, arguments, strict=False)
+        ]
+        return dataclasses.replace(record, entries=tuple(entries))
+
+    deep, deeper = (("depth", 20), ("width", 8)), (("depth", 20), ("width", 16))
+    assert network_of(with_arguments(deep, deep)) == {"depth": 20, "width": 8}
+    assert network_of(with_arguments(deep, deeper)) == {"depth": 20}
+    assert network_of(with_arguments()) == {}
+
+
+def test_the_shipped_claims_name_what_there_is() -> None:
+    for one in read_claims(PUBLISHED).claims:
+        assert set(one.datasets) <= set(DATASETS), one.id
+        assert set(one.architectures) <= set(ARCHITECTURES), one.id
+        (*known,) = (settings_of(name) for name in one.architectures)
+        assert all(key in settings for key in one.network for settings in known), one.id
+        assert [canonical(rival) for rival in one.rivals] == [*one.rivals], one.id
+
+
 def test_a_bin_that_lies_across_a_bound_is_not_within_the_claim(table: CriteriaTable) -> None:
     binned = [row for row in table.levels if row.parameter == "depth" and row.rival == "relu"]
     across = next(row for row in binned if row.level_low != row.level_high)
@@ -186,6 +228,8 @@ says = "wins"
         (GOOD.replace('["relu"]', "[]"), "needs at least one rival"),
         (GOOD + GOOD[GOOD.index("[[") :], "'a' is there twice"),
         (GOOD + 'above = "three"', "above cannot be 'three'"),
+        (GOOD + "network = 20", "network cannot be '20'"),
+        (GOOD + "network = { depth = [20] }", "network cannot be"),
     ],
 )
 def test_a_file_that_holds_no_claims_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
