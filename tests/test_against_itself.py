@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from published_schemas import validator_of
 from simulated_record import simulated_record, write_ledger
 from simulated_runs import Truth, simulate
 from simulation_bounds import at_least, at_most
 from typer.testing import CliRunner
 
 import mishstudy
-from analysis.against_itself import ARMS, AgainstItself, against_itself, arms
+from analysis.against_itself import ARMS, AgainstItself, RowShares, against_itself, arms
 from analysis.criteria import criteria_table
 from analysis.frame import check_runs
 from analysis.statistics.compare import pairs
 from analysis.statistics.gates import gates
-from analysis.statistics.shares import share
+from analysis.statistics.shares import Share, share
 from analysis.statistics.units import unit_means
 from analysis.tables.against_itself import family_rows, notes, to_csv, to_json, to_markdown, verdict_rows
 from study.errors import InputError
@@ -159,6 +160,15 @@ def test_every_format_holds_the_same(found: AgainstItself) -> None:
     assert [float(row["named_value"]) for row in rows] == [
         row.named.value for row in (found.headline, *found.levels)
     ]
+
+
+def test_json_follows_the_published_schema(found: AgainstItself) -> None:
+    validator = validator_of("aa", AgainstItself, RowShares, Share)
+    validator.validate(json.loads(to_json(found)))
+    written = json.loads(to_json(dataclasses.replace(found, any_level=None, any_gate=None)))
+    validator.validate(written)
+    written["headline"]["ties"]["value"] = 1.5
+    assert not validator.is_valid(written)
 
 
 def test_the_command_reads_a_ledger(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from published_schemas import validator_of
 from scipy import stats
 from simulated_record import simulated_record, write_ledger
 from simulated_runs import Truth, simulate
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 import mishstudy
 from analysis.criteria import criteria_table
-from analysis.scores import SweepScores, scores, sweep_scores
+from analysis.scores import ActivationScore, Scores, SweepScores, Tally, scores, sweep_scores
 from analysis.statistics.compare import Verdict
 from analysis.tables.scores import notes, score_rows, tally_rows, to_csv, to_json, to_markdown
 from study.errors import InputError
@@ -125,6 +126,14 @@ def test_every_format_holds_the_same(sweeps: list[SweepScores]) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert len(rows) == 4 * 3
     assert [row["verdict_of_focus"] for row in rows[:3]] == ["", "wins", "wins"]
+
+
+def test_json_follows_the_published_schema(sweeps: list[SweepScores]) -> None:
+    validator = validator_of("scores", Scores, ActivationScore, SweepScores, Tally)
+    written = json.loads(to_json(scores(sweeps)))
+    validator.validate(written)
+    written["sweeps"][0]["verdicts"]["relu"] = "perhaps"
+    assert not validator.is_valid(written)
 
 
 def test_the_command_reads_ledgers(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from published_schemas import validator_of
 from scipy import stats
 from simulated_record import simulated_record, write_ledger
 from simulated_runs import Truth, simulate
@@ -19,7 +20,8 @@ from simulation_bounds import at_least, at_most
 from typer.testing import CliRunner
 
 import mishstudy
-from analysis.single_runs import SingleRuns, single_runs
+from analysis.single_runs import SettingsWon, SingleRunRow, SingleRuns, single_runs
+from analysis.statistics.shares import Share
 from analysis.tables.single_runs import notes, setting_rows, to_csv, to_json, to_markdown, won_rows
 from study.errors import InputError
 
@@ -190,6 +192,14 @@ def test_every_format_holds_the_same(found: SingleRuns) -> None:
     assert values["rows"][0]["flips"]["value"] == found.rows[0].flips.value
     rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert [float(row["flips_value"]) for row in rows] == [row.flips.value for row in found.rows]
+
+
+def test_json_follows_the_published_schema(found: SingleRuns) -> None:
+    validator = validator_of("flaw", SingleRuns, SingleRunRow, SettingsWon, Share)
+    written = json.loads(to_json(found))
+    validator.validate(written)
+    written["rows"][0]["replicates"] = 1
+    assert not validator.is_valid(written)
 
 
 def test_the_command_reads_a_ledger(tmp_path: Path) -> None:

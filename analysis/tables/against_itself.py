@@ -13,7 +13,7 @@ from analysis.tables.evidence import OVERALL, Rows, percent_text
 from analysis.tables.exports import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-aa/1"
-"""Name and version of the JSON form."""
+"""Name and version of the JSON form; `analysis/aa.schema.json` describes it."""
 
 
 def share_text(one: Share) -> str:

@@ -1,8 +1,6 @@
 """Judged claims as text: a row per claim, the evidence beside what was published."""
 
-import csv
 import dataclasses
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +9,7 @@ from analysis.claims import Judged, Judgement, Standing, where_text
 from analysis.criteria import CriteriaTable
 from analysis.statistics.compare import Comparison
 from analysis.summaries import interval_text, p_text
+from analysis.tables.csv_text import csv_text
 from analysis.tables.evidence import Rows
 from analysis.tables.exports import markdown_escape, markdown_table
 
@@ -66,12 +65,9 @@ def to_markdown(judgement: Judgement, table: CriteriaTable) -> str:
 def to_csv(judgement: Judgement, table: CriteriaTable) -> str:
     """Return one row per claim as CSV."""
     judged = judgement.judged
-    text = io.StringIO()
-    rows = [{"Id": one.claim.id, **row} for one, row in zip(judged, claim_rows(judged, table), strict=True)]
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(
+        [{"Id": one.claim.id, **row} for one, row in zip(judged, claim_rows(judged, table), strict=True)]
+    )
 
 
 def to_json(judgement: Judgement, table: CriteriaTable) -> str:

@@ -1,14 +1,13 @@
 """The table of costs in words: one row per activation, one per rival, what must be known to read them."""
 
-import csv
 import dataclasses
-import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from analysis.cost import Cost, Estimate
 from analysis.statistics.estimates import MINIMUM_UNITS
 from analysis.summaries import amount_text, quantity_text, unit_name
+from analysis.tables.csv_text import csv_text, flat
 from analysis.tables.evidence import Rows
 from analysis.tables.exports import markdown_escape, markdown_table
 
@@ -125,16 +124,13 @@ def to_markdown(cost: Cost) -> str:
 
 def to_csv(cost: Cost) -> str:
     """Return one row per activation as CSV; what compares it with the focus stands beside it."""
-    rivals = {one.rival: dataclasses.asdict(one) for one in cost.rivals}
-    rows = [
-        {**dataclasses.asdict(one), **dict(_flat(rivals.get(one.activation, {})))} for one in cost.activations
-    ]
-    text = io.StringIO()
-    columns = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    beside = {
+        one.rival: flat({name: value for name, value in dataclasses.asdict(one).items() if name != "rival"})
+        for one in cost.rivals
+    }
+    return csv_text(
+        [{**dataclasses.asdict(one), **beside.get(one.activation, {})} for one in cost.activations]
+    )
 
 
 def to_json(cost: Cost) -> str:
@@ -144,14 +140,6 @@ def to_json(cost: Cost) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Cost], str]] = {"md": to_markdown, "csv": to_csv, "json": to_json}
-
-
-def _flat(values: Mapping[str, object]) -> Iterable[tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}_{part}", number) for part, number in value.items())
-        elif name != "rival":
-            yield name, value
 
 
 def _target(cost: Cost) -> str:

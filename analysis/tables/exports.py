@@ -6,10 +6,8 @@ Numbers in the table have six significant digits; cells show one digit more than
 p-values two. Names come from users and are escaped.
 """
 
-import csv
 import dataclasses
 import html
-import io
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -21,6 +19,7 @@ from analysis.statistics.gates import Gate
 from analysis.statistics.thresholds import Threshold
 from analysis.summaries import interval_text, p_text, remarks, unit_name
 from analysis.tables import tuned
+from analysis.tables.csv_text import csv_text
 from analysis.tables.evidence import (
     OVERALL,
     Rows,
@@ -229,12 +228,8 @@ def to_csv(table: CriteriaTable) -> str:
         rows.append(
             _csv_of_comparison(comparison, table) | _csv_of_factor(gates.get(key), thresholds.get(key))
         )
-    text = io.StringIO()
     columns = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, fieldnames=[*columns, "provisional"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "provisional": table.provisional} for row in rows)
-    return text.getvalue()
+    return csv_text([{**dict.fromkeys(columns), **row, "provisional": table.provisional} for row in rows])
 
 
 def _csv_of_comparison(comparison: Comparison, table: CriteriaTable) -> dict[str, object]:

@@ -12,7 +12,7 @@ from analysis.tables.evidence import Rows
 from analysis.tables.exports import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-scores/1"
-"""Name and version of the JSON form."""
+"""Name and version of the JSON form; `analysis/scores.schema.json` describes it."""
 
 
 def score_rows(found: Scores) -> Rows:

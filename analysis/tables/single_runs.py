@@ -13,7 +13,7 @@ from analysis.tables.evidence import OVERALL, Rows
 from analysis.tables.exports import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-flaw/1"
-"""Name and version of the JSON form."""
+"""Name and version of the JSON form; `analysis/flaw.schema.json` describes it."""
 
 
 def setting_rows(found: SingleRuns) -> Rows:
