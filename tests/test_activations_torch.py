@@ -8,6 +8,7 @@ import pytest
 from activation_references import (
     BETAS,
     MANY,
+    NAMES,
     POINTS,
     SMOOTH,
     assert_parameter_right,
@@ -16,8 +17,9 @@ from activation_references import (
     names,
     parameter_jet,
 )
+from more_activation_references import GROWING, MORE, MORE_BENDS
 
-from study.activations import ACTIVATIONS, get
+from study.activations import ACTIVATIONS, get, parse
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: run `make torch`")
 
@@ -27,6 +29,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
 ]
 smooth = pytest.mark.parametrize("name", SMOOTH)
+more = pytest.mark.parametrize("name", MORE)
+"""The catalogue beside the standard sweeps."""
 parametrized = pytest.mark.parametrize("name", ["beta_mish", "beta_swish"])
 X = np.linspace(-12, 12, 97)
 
@@ -69,6 +73,17 @@ def test_value_slope_and_second_derivative_against_mpmath(name: str, dtype: str)
 
 
 @dtypes
+@more
+def test_value_slope_and_second_derivative_of_the_whole_catalogue(name: str, dtype: str) -> None:
+    first, second = derivatives(get(name), POINTS[dtype])
+    assert_right(name, POINTS[dtype], *first, *second)
+
+
+def test_no_activation_is_left_out() -> None:
+    assert {parse(name)[0] for name in (*NAMES, *MORE)} == set(ACTIVATIONS)
+
+
+@dtypes
 @parametrized
 def test_derivatives_by_beta_against_mpmath(name: str, dtype: str) -> None:
     x = POINTS[dtype]
@@ -80,7 +95,7 @@ def test_derivatives_by_beta_against_mpmath(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", MANY)
-@names
+@pytest.mark.parametrize("name", [*NAMES, *(name for name in MORE if name not in GROWING)])
 def test_finite_for_every_finite_input(name: str, dtype: str) -> None:
     first, second = derivatives(get(name), MANY[dtype])
     for got in (*first, *second):
@@ -114,13 +129,22 @@ def peers() -> dict[str, Callable[[Any], Any]]:
         "swish": functional.silu,
         "mish": functional.mish,
         "hard_swish": functional.hardswish,
+        "relu6": functional.relu6,
+        "celu(1.5)": lambda x: functional.celu(x, 1.5),
+        "soft_shrink(0.5)": functional.softshrink,
+        "hard_shrink(0.5)": functional.hardshrink,
+        "threshold(1)": lambda x: functional.threshold(x, 1.0, 0.0),
+        "tanh_shrink": functional.tanhshrink,
+        "log_sigmoid": functional.logsigmoid,
+        "hard_sigmoid": functional.hardsigmoid,
+        "hard_tanh": functional.hardtanh,
     }
 
 
 @pytest.mark.parametrize("name", peers())
 def test_agrees_with_torch(name: str) -> None:
     # Kinks apart. Its softplus is the identity above 20, off by 2e-9.
-    x = X[~np.isin(X, [-3, 0, 3])]
+    x = X[~np.isin(X, [-3, -1, -0.5, 0, 0.5, 1, 3, 6])]
     (ours, our_slope), _ = derivatives(get(name), x)
     theirs = tensor(x)
     y = peers()[name](theirs)
@@ -138,7 +162,7 @@ def test_takes_the_stated_side_where_a_slope_jumps(name: str, at: float, slope: 
     assert gradient == np.float32(slope)
 
 
-@smooth
+@pytest.mark.parametrize("name", [*SMOOTH, *(name for name in MORE if name not in MORE_BENDS)])
 def test_gradcheck(name: str) -> None:
     x = tensor(np.linspace(-4, 4, 12))
     assert torch.autograd.gradcheck(get(name), x, check_forward_ad=True, check_batched_grad=True)
@@ -175,7 +199,7 @@ def test_population_of_betas_under_vmap(name: str) -> None:
 
 
 @dtypes
-@smooth
+@pytest.mark.parametrize("name", [*SMOOTH, *MORE])
 def test_keeps_only_the_input(name: str, dtype: str) -> None:
     kept: list[Any] = []
     x = tensor(X.astype(POINTS[dtype].dtype))
