@@ -35,6 +35,22 @@ class Postgres:
         """Return a URL with everything in it, as a user without such variables writes it."""
         return f"postgresql://mishstudy:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
+    def refuse(self, database: str, refused: bool = True) -> None:
+        """End every connection to a database and let nobody in, or let them in again."""
+        self._command(f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS {not refused}")
+        if refused:
+            named = f"FROM pg_stat_activity WHERE datname = '{database}'"
+            self._command(f"SELECT pg_terminate_backend(pid) {named}")
+
+    def _command(self, command: str) -> None:
+        subprocess.run(
+            [
+                *("psql", "--host=postgres", "--username=mishstudy", "--no-password"),
+                *("--dbname=postgres", "--set=ON_ERROR_STOP=1", f"--command={command}"),
+            ],
+            capture_output=True, check=True, env={**os.environ, **self.environment},
+        )  # fmt: skip
+
     def dump(self, database: str) -> bytes:
         """Return all that a database holds."""
         return subprocess.run(

@@ -4,13 +4,16 @@ import ctypes
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sweep_ends import assert_the_same_end
 from sweep_runs import SPEC, Sweep, run, start, timeless, wait_until, write_spec
 
 from study import ledger
@@ -22,6 +25,9 @@ ROOT = Path(__file__).parent.parent
 FAR = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONUTF8": "0"}
 """Fourteen hours before Greenwich, and a terminal that knows ASCII alone."""
 HERE = {"TZ": "America/St_Johns", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"}
+
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+"""What gives a process another clock."""
 
 
 @pytest.fixture
@@ -77,6 +83,30 @@ def test_nothing_is_ordered_by_the_clock(undisturbed: Sweep, half: Sweep, year: 
     run(*half.arguments, "--tracking-uri", f"sqlite:///{half.home / 'other.db'}")
     assert timeless(half.ledger) == timeless(undisturbed.ledger)
     assert half.tables() == undisturbed.tables()
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime: Debian's package faketime")
+def test_a_clock_that_jumps_while_a_sweep_runs_moves_nothing(undisturbed: Sweep, tmp_path: Path) -> None:
+    """Years ahead once something is recorded, then years back; for driver, training processes and MLflow."""
+    sweep = Sweep(write_spec(tmp_path), tmp_path / "home", undisturbed.engine)
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    faked = {
+        "LD_PRELOAD": str(FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    with start(*sweep.arguments, **faked) as driver:
+        for jump, recorded in (("+4000d", 0), ("-4000d", 1)):
+            wait_until(driver, lambda wanted=recorded: sweep.ledger.exists() and sweep.recorded >= wanted)
+            clock.write_text(jump)
+        _, errors = driver.communicate(timeout=280)
+    assert driver.returncode == 0, errors
+    with closing(sqlite3.connect(sweep.home / "mlflow.db")) as database:
+        ((first, last),) = database.execute("SELECT min(end_time), max(end_time) FROM runs")
+    assert last - first > 7000 * 24 * 3600 * 1000, "the clock did not jump"
+    assert_the_same_end(sweep, undisturbed)
 
 
 def test_a_home_that_was_moved_goes_on_and_is_told_how_mlflow_does(undisturbed: Sweep, half: Sweep) -> None:

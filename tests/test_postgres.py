@@ -16,6 +16,9 @@ import pytest
 from container_files import services
 from mlflow_server import free_port
 from postgres_server import PASSWORD, Postgres, postgres_server, running, wait_for
+from sweep_runs import SPEC as SMALL
+from sweep_runs import Sweep, run, start, timeless, wait_until
+from sweep_runs import write_spec as write_small
 
 from study import ledger
 
@@ -131,20 +134,26 @@ def swept(
     return home
 
 
-def test_the_databases_hold_the_sweep(swept: Path, postgres: Postgres, mlflow: Mlflow) -> None:
+def states_of(postgres: Postgres, name: str) -> list[str]:
+    """Return what Optuna's database says of the trials of a study."""
     import optuna
+
+    storage = optuna.storages.RDBStorage(postgres.url("optuna"))
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+        return [trial.state.name for trial in study.trials]
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def test_the_databases_hold_the_sweep(swept: Path, postgres: Postgres, mlflow: Mlflow) -> None:
     from mlflow import MlflowClient
 
     assert len(ledger.read(swept / "swept/ledger.jsonl").entries) == 4
     assert not (swept / "mlflow.db").exists()
     assert not (swept / "optuna.journal").exists()
-    storage = optuna.storages.RDBStorage(postgres.url("optuna"))
-    try:
-        study = optuna.load_study(study_name="swept", storage=storage)
-        assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+    assert states_of(postgres, "swept") == ["COMPLETE"] * 2
     client = MlflowClient(tracking_uri=mlflow.url)
     experiment = client.get_experiment_by_name("swept")
     assert experiment is not None
@@ -226,3 +235,34 @@ def test_a_storage_that_can_not_be_opened_is_one_sentence(
     assert words in sentence
     assert "wr0ng" not in done.stdout + done.stderr
     assert not (home / "refused").exists()
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
+def test_a_storage_that_goes_away_in_mid_sweep_ends_it_in_a_sentence_and_it_goes_on(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    text = SMALL.replace("levels = [2, 3]", "levels = [2, 3, 4, 5]")
+    undisturbed, cut_off = (
+        Sweep(write_small(tmp_path / name, 8, text), tmp_path / name / "home", "fit")
+        for name in ("undisturbed", "cut_off")
+    )
+    run(*undisturbed.arguments)
+    arguments = (*cut_off.arguments, "--storage", postgres.url("optuna"))
+    with start(*arguments) as driver:
+        wait_until(driver, lambda: cut_off.recorded >= 1)
+        postgres.refuse("optuna")
+        try:
+            _, errors = driver.communicate(timeout=200)
+        finally:
+            postgres.refuse("optuna", False)
+    assert driver.returncode == 1
+    assert "Traceback" not in errors
+    assert not holds_password(errors.encode())
+    assert "the Optuna storage" in errors
+    assert cut_off.recorded < undisturbed.recorded
+    run(*arguments)
+    assert timeless(cut_off.ledger) == timeless(undisturbed.ledger)
+    assert cut_off.tables() == undisturbed.tables()
+    assert states_of(postgres, "small") == ["COMPLETE"] * 8
