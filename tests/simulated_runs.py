@@ -123,7 +123,8 @@ class Truth:
         )
 
 
-def _draw_configurations(truth: Truth, rng: np.random.Generator) -> pd.DataFrame:
+def draw_configurations(truth: Truth, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the levels of every configuration of a world, a column per factor."""
     if truth.design == "ofat":
         baseline = dict(truth.question.baseline)
         walks = [{**baseline, name: level} for name in truth.factors for level in SPACE[name][1:]]
@@ -146,7 +147,7 @@ def simulate(truth: Truth, rng: np.random.Generator) -> pd.DataFrame:
     rng : numpy.random.Generator
         Decides every draw.
     """
-    configurations = _draw_configurations(truth, rng)
+    configurations = draw_configurations(truth, rng)
     size, replicates, activations = len(configurations), truth.replicates, ("mish", *truth.rivals)
     shape = (size, replicates, len(activations))
     own = (
