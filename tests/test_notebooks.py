@@ -18,7 +18,10 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICKSTART, XOR = (ROOT / "notebooks" / name for name in ("quickstart.ipynb", "xor.ipynb"))
+CLAIM_CHECK, CRITERIA_TABLE, OWN_ACTIVATION, QUICKSTART, XOR = (
+    ROOT / "notebooks" / f"{name}.ipynb"
+    for name in ("claim-check", "criteria-table", "own-activation", "quickstart", "xor")
+)
 
 MAGIC = re.compile(r"^%.*$", re.MULTILINE)
 
@@ -38,8 +41,8 @@ def notebook(path: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def test_both_notebooks_are_there() -> None:
-    assert [QUICKSTART, XOR] == NOTEBOOKS
+def test_all_notebooks_are_there() -> None:
+    assert [CLAIM_CHECK, CRITERIA_TABLE, OWN_ACTIVATION, QUICKSTART, XOR] == NOTEBOOKS
 
 
 def test_is_a_valid_notebook_without_outputs(path: Path, notebook: NotebookNode) -> None:
@@ -210,3 +213,34 @@ def test_xor_runs_and_reaches_a_verdict_for_each_rival() -> None:
     conclusion = shown(notebook, "text/markdown")[-1]
     for verdict in set(verdicts):
         assert f"**{verdict}**" in conclusion
+
+
+@pytest.mark.slow
+def test_the_criteria_table_agrees_with_every_step() -> None:
+    """Each of its steps ends in asserts of its own."""
+    notebook = executed(CRITERIA_TABLE)
+    assert complaints(notebook) == []
+    assert len(shown(notebook, "image/png")) == 3
+    told = shown(notebook, "text/markdown")
+    assert any("holds the truth" in text for text in told)
+    assert told[-1].startswith("| Parameter | When mish wins |")
+
+
+@pytest.mark.slow
+def test_the_claim_check_judges_the_published_and_those_of_another_paper() -> None:
+    notebook = executed(CLAIM_CHECK)
+    assert complaints(notebook) == []
+    told = [text for text in shown(notebook, "text/markdown") if text.startswith("Of ")]
+    assert [re.match(r"Of (\d+) claims", text)[1] for text in told] == ["40", "3"]  # type: ignore[index]
+    assert "Swish works better than ReLU on deeper models" in shown(notebook, "text/html")[-1]
+
+
+@pytest.mark.slow
+def test_an_own_activation_is_compared_on_an_own_network_and_own_data() -> None:
+    notebook = executed(OWN_ACTIVATION)
+    said = ["Writing mine.py\n", "Appending to mine.py\n", "Appending to mine.py\n"]
+    assert complaints(notebook) == said
+    (answer,) = [grid for grid in shown(notebook, "text/html") if "Verdict" in grid]
+    verdicts = re.findall(r">(wins|loses|ties|not enough evidence)[^<]*</td>", answer)
+    assert len(verdicts) == 2
+    assert shown(notebook, "text/markdown")[-1].startswith("- ")
