@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from small_specs import OFAT, TUNED, edited
+
+import mishstudy
 
 SPEC = Path(__file__).parent.parent / "sweeps/quickstart.toml"
 
@@ -68,6 +71,12 @@ COMMANDS = [
     "report",
     "figures",
     "cost",
+    "claims",
+    "aa",
+    "flaw",
+    "scores",
+    "activations",
+    "rebuild",
     "ui",
     "doctor",
     "data list",
@@ -75,12 +84,23 @@ COMMANDS = [
 ]
 
 
+def names(app: typer.Typer) -> list[str]:
+    return [command.name or command.callback.__name__ for command in app.registered_commands]  # pyright: ignore
+
+
+def test_every_command_is_listed_here_and_in_the_readme() -> None:
+    of_data = [f"data {name}" for name in names(mishstudy.data_app)]
+    assert sorted([*names(mishstudy.app), *of_data]) == sorted(COMMANDS)
+    readme = (SPEC.parent.parent / "README.md").read_text(encoding="utf-8")
+    assert [command for command in COMMANDS if f"mishstudy {command} " not in readme.replace("\n", " ")] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_a_sentence_and_an_example(command: str) -> None:
     done = run(*command.split(), "--help")
     assert done.returncode == 0
     assert f"Example: mishstudy {command}" in done.stdout
-    assert "--home" in done.stdout
+    assert ("--home" in done.stdout) == (command != "activations")  # the catalogue is in no home
 
 
 @pytest.mark.parametrize("group", ["", "data "])
