@@ -24,6 +24,10 @@ MINIMUM_LEVELS = 3
 LARGEST_RATIO = 2.5
 """Cuts up to this likelihood ratio are in the 95 % set. The 0.95 quantile of the limit is 2.26 (Banerjee
 and Wellner 2001); the rest pays for a variance that is estimated (simulated, see `docs/method.md`)."""
+LARGEST_RATIO_OF_NO_CUT = 3.84
+"""The same for the cut with every level on the winning side: the 0.95 quantile of chi-squared with one degree
+of freedom, as a set that leaves it out claims that the focus does not win everywhere. That limit is for a
+crossing inside the range; at its end hardly more than the first level speaks, a one-sided test."""
 MAXIMUM_CUTS = 200
 """More distinct values are pooled into as many bins of about equal counts."""
 FOLDS = 10
@@ -277,7 +281,8 @@ def threshold(units: pd.DataFrame, gate: Gate, question: Question) -> Threshold:
     Notes
     -----
     The set holds every cut whose likelihood ratio against the isotonic fit is at most
-    `LARGEST_RATIO` (Banerjee and Wellner 2001, Banerjee 2007). A bootstrap of the crossing would be
+    `LARGEST_RATIO` (Banerjee and Wellner 2001, Banerjee 2007), and reaches the losing end where that of
+    a win everywhere is at most `LARGEST_RATIO_OF_NO_CUT`. A bootstrap of the crossing would be
     inconsistent (Sen, Banerjee and Woodroofe 2010), and a straight line or logistic curve holds the
     truth only if it has that shape.
     """
@@ -295,7 +300,8 @@ def threshold(units: pd.DataFrame, gate: Gate, question: Question) -> Threshold:
         last, cut = len(curve.counts), curve.first_above(question.delta)
         ratios = _cut_ratios(curve, _variance(curve, difference), question.delta)
         kept = np.flatnonzero(ratios <= LARGEST_RATIO)
-        left, right = int(kept[0]), int(kept[-1])
+        left = 0 if ratios[0] <= LARGEST_RATIO_OF_NO_CUT else int(kept[0])
+        right = int(kept[-1])
         low = sign * curve.high[left - 1] if left > 0 else None
         high = sign * curve.low[right] if right < last else None
         if right == last:
