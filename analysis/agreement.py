@@ -60,7 +60,7 @@ def agreement_of(record: Record) -> Agreement | None:
         for ours, theirs in both
         if ours.status is theirs.status is Status.OK
     ]
-    blocks: dict[str, dict[str, tuple[TrainingResult, TrainingResult]]] = {}
+    blocks: dict[tuple[int, str], dict[str, tuple[TrainingResult, TrainingResult]]] = {}
     ours, theirs = (_by_side(best_entries(question, side)) for side in (repeated, checks))
     for side in ours:
         if side in theirs:
@@ -87,8 +87,10 @@ def agreement_of(record: Record) -> Agreement | None:
     )
 
 
-def _by_side(entries: Iterable[Entry]) -> dict[tuple[str, str], TrainingResult]:
-    return {(entry.training.block, entry.training.activation): entry.result for entry in entries}
+def _by_side(entries: Iterable[Entry]) -> dict[tuple[tuple[int, str], str], TrainingResult]:
+    """Return the results by block and activation; a repeat of a search has blocks of its own."""
+    trainings = ((entry.training, entry.result) for entry in entries)
+    return {((each.sweep_seed, each.block), each.activation): result for each, result in trainings}
 
 
 def _differences(

@@ -150,7 +150,8 @@ def packs(
     Parameters
     ----------
     trainings : sequence of Training
-        Every block with every activation, in the order of the design.
+        In the order of the design. A block without some of the activations, as where each activation goes
+        on with its own settings, is packed by activation.
     members : int
         About how many members a pack has.
     sizes : dict of str to int
@@ -164,16 +165,20 @@ def packs(
     list of Pack
         Every training is in exactly one.
     """
-    activations = tuple(dict.fromkeys(training.activation for training in trainings))
-    shared: dict[tuple[Program, int, bool, bool], dict[Training, None]] = {}
-    programs = _joined([program_of(training) for training in trainings])
+    sides: dict[Training, dict[str, None]] = {}
+    for training in trainings:
+        sides.setdefault(replace(training, activation=""), {})[training.activation] = None
+    every = tuple(dict.fromkeys(training.activation for training in trainings))
+    shared: dict[tuple[tuple[str, ...], Program, int, bool, bool], list[Training]] = {}
+    programs = _joined([program_of(block) for block in sides])
     scheduled = any(training.learning_rate_policy != "constant" for training in trainings)
-    for training, program in zip(trainings, programs, strict=True):
-        noisy_scores = training.input_noise > 0 and training.noise_at == "test"
-        key = (program, training.epochs, training.checkpoint == "best", noisy_scores)
-        shared.setdefault(key, {}).setdefault(replace(training, activation=""))
+    for (block, activations), program in zip(sides.items(), programs, strict=True):
+        noisy_scores = block.input_noise > 0 and block.noise_at == "test"
+        key = (program, block.epochs, block.checkpoint == "best", noisy_scores)
+        for together in [every] if len(activations) == len(every) else [(name,) for name in activations]:
+            shared.setdefault((together, *key), []).append(block)
     found: list[Pack] = []
-    for (program, epochs, best, noisy_scores), blocks in shared.items():
+    for (activations, program, epochs, best, noisy_scores), blocks in shared.items():
         whole = Pack(
             program=program,
             activations=activations,
@@ -185,13 +190,13 @@ def packs(
             blocks=len(blocks),
             members=tuple(replace(block, activation=name) for name in activations for block in blocks),
         )
-        levels = len(blocks) // len({block.block for block in blocks})
+        levels = len(blocks) // len({(block.sweep_seed, block.block) for block in blocks})
         most = members if _layer_operations(program) < enough else 1
         full = whole.in_parts(levels * max(1, most // (len(activations) * levels)))
         size = (sizes or {}).get(whole.shape)
         found += full if size is None else [part for pack in full for part in pack.in_parts(size)]
     known = {training: training for training in trainings}  # these have computed their digests
-    return [replace(pack, members=tuple(known.get(each, each) for each in pack.members)) for pack in found]
+    return [replace(pack, members=tuple(known[each] for each in pack.members)) for pack in found]
 
 
 def _joined(programs: Sequence[Program]) -> list[Program]:

@@ -18,7 +18,7 @@ from study.packing import Group, Pack, groups
 from study.question import Question
 from study.reports import Report, Split
 from study.tracking import Tracker
-from study.training import Configuration, Status, Training, digest_of
+from study.training import Status, Training, digest_of
 from study.whole_files import write_whole
 from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
@@ -121,7 +121,7 @@ class Driver:
         """Train what is missing and record it."""
         known = self._record.entries if self._record else ()
         if missing:
-            self._fingerprint = self._start(to_train or self._examples(), planned)
+            self._fingerprint = self._start(planned or plan.planned_trainings(self._spec), to_train)
         self._write_down(self._fingerprint)
         self._tracker = Tracker(
             self._options.tracking_uri or self._home.tracking_uri,
@@ -195,14 +195,16 @@ class Driver:
         done = {entry.result.digest for entry in known}
         for wave in tuner.waves(known):
             trainings = [item.training for item in wave]
-            left = grouped(self._options.engine, self._kind, trainings, done)
-            if left and not missing:  # only what is recorded is told again
-                return
-            for entries in self._results(wave, left, adaptive=True):
-                for entry in entries:
-                    tuner.tell(entry)
-                    trials += self._take_tuned(entry)
-                    self._monitor.trained(entry, trials)
+            while left := grouped(self._options.engine, self._kind, trainings, done, self._sizes):
+                if not missing:  # only what is recorded is told again
+                    return
+                wanted = [item for item in wave if item.training.digest not in done]
+                for entries in self._results(wanted, left, adaptive=True):
+                    for entry in entries:
+                        done.add(entry.result.digest)
+                        tuner.tell(entry)
+                        trials += self._take_tuned(entry)
+                        self._monitor.trained(entry, trials)
 
     def _take_tuned(self, entry: Entry) -> bool:
         """Take one training; return whether it is the first of a trial."""
@@ -284,20 +286,9 @@ class Driver:
                 self._ledger.append(*entries)
                 yield entries
 
-    def _examples(self) -> list[PlannedTraining]:
-        """Return one training of each activation of a `tuned` sweep, to be looked at and not trained."""
-        levels = {factor.name: design.level_at(factor, 0.0) for factor in self._spec.factor_list}
-        configuration = Configuration(index=0, levels=levels)
-        return [
-            PlannedTraining(
-                training=self._spec.training_for(configuration, 0, name), configuration=configuration
-            )
-            for name in self._spec.activations
-        ]
-
-    def _start(self, to_train: list[PlannedTraining], planned: list[PlannedTraining]) -> Mapping[str, Any]:
+    def _start(self, planned: list[PlannedTraining], to_train: list[PlannedTraining]) -> Mapping[str, Any]:
         """Start the training processes, check the user's own functions and the environment."""
-        trainings = [item.training for item in planned or to_train]
+        trainings = [item.training for item in planned]
         work = grouped(self._options.engine, device_kind(), trainings, ())
         fingerprint = self._open(self._options.engine, work)
         assert self._executor is not None
@@ -307,7 +298,7 @@ class Driver:
         if fingerprint["own"]:
             firsts = {
                 (each.activation, each.architecture_arguments, each.gain_matched_initialization): each
-                for each in (item.training for item in to_train)
+                for each in (item.training for item in to_train or planned)
             }
             self._executor.check(list(firsts.values()))
         return fingerprint

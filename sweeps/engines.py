@@ -68,13 +68,14 @@ def choose(asked: str, spec: SweepSpec) -> tuple[str, str]:
             f"--engine {asked} does not train {spec.architecture}, which is for {' and '.join(able)} alone; "
             f"use {able[0]}, or leave --engine out."
         )
-    if spec.design == "tuned":
+    if spec.searches is not None and spec.searches.adaptive:
         if asked == "population":
             raise InputError(
-                "--engine population trains many configurations at once, and a tuned sweep chooses each one "
-                "after the last; use fit, or leave --engine out."
+                "--engine population trains many configurations at once, and the sampler "
+                f"{spec.searches.sampler} chooses each one after the last; use fit, write "
+                'sampler = "random", or leave --engine out.'
             )
-        return "fit", "fit (a tuned sweep trains one after another)"
+        return "fit", f"fit (the sampler {spec.searches.sampler} chooses one setting after another)"
     if asked != "auto":
         return asked, f"{asked} (asked for)"
     own = [name for name in (spec.architecture, *spec.activations) if is_reference(name)]

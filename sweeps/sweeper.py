@@ -142,8 +142,10 @@ def _to_repeat(planned: list[PlannedTraining], record: Record | None, engine: st
     """Return what the reference engine has still to repeat of what is recorded."""
     if record is None or engine != cross_check.CHECKED:
         return []
-    recorded = {entry.result.digest for entry in record.entries}
-    trainings = [item.training for item in planned if item.training.digest in recorded]
+    recorded = {entry.result.digest: entry.training for entry in record.entries}
+    trainings = [each for item in planned if (each := recorded.get(item.training.digest))] or [
+        *recorded.values()
+    ]
     return cross_check.missing(trainings, record.checks)
 
 

@@ -200,7 +200,14 @@ def test_missing_data_is_one_sentence(engine: Child, training: Training) -> None
         ("fit", INCEPTION, True, "fit", "fit (asked for)"),
         ("fit", {}, False, "fit", "fit (asked for)"),
         ("population", {}, False, "population", "population (asked for)"),
-        ("auto", TUNED, False, "fit", "fit (a tuned sweep trains one after another)"),
+        ("auto", TUNED, False, "fit", "fit (the sampler tpe chooses one setting after another)"),
+        (
+            "auto",
+            {**TUNED, "tuning": {"trials": 5, "confirm": 2}},
+            False,
+            "population",
+            "population (the faster one for mlp on a CPU)",
+        ),
         (
             "auto",
             OWN,

@@ -150,15 +150,16 @@ def test_the_quickstart_killed_several_times_ends_the_same(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize(("sampler", "engine"), [("random", "fit"), ("random", "population"), ("tpe", "fit")])
 def test_a_search_that_is_killed_in_its_trials_and_in_its_confirmations_ends_the_same(
-    tmp_path: Path, sampler: str
+    tmp_path: Path, sampler: str, engine: str
 ) -> None:
     """Digits, the real engine: what a trial tries depends on those before it, also after SIGKILL."""
     text = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "tuned"')
     text += f'[tuning]\ntrials = 11\nsampler = "{sampler}"\nconfirm = 2\n'
     undisturbed, sweep = (
-        Sweep(write_spec(folder, text=text), folder / "home") for folder in (tmp_path / "a", tmp_path / "b")
+        Sweep(write_spec(folder, text=text), folder / "home", engine)
+        for folder in (tmp_path / "a", tmp_path / "b")
     )
     run(*undisturbed.arguments)
     whole = timeless(undisturbed.ledger)

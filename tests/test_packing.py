@@ -123,6 +123,17 @@ def test_moving_rates_make_one_shape_of_all_policies_and_none_where_there_are_no
     assert {pack.shape for pack in moving}.isdisjoint({pack.shape for pack in still})
 
 
+def test_blocks_without_some_activations_are_packed_by_activation(blocks: list[Training]) -> None:
+    """As the winners of searches, each with its own settings: nothing is trained that was not asked for."""
+    whole = design(blocks[:4], ACTIVATIONS)
+    alone = [replace(block, activation=ACTIVATIONS[i % 2], replicate=7) for i, block in enumerate(blocks[:5])]
+    found = packs([*whole, *alone], MEMBERS)
+    assert sorted(each.digest for pack in found for each in pack.trainings) == sorted(
+        each.digest for each in (*whole, *alone)
+    )
+    assert {pack.activations for pack in found} == {ACTIVATIONS, ACTIVATIONS[:1], ACTIVATIONS[1:2]}
+
+
 def test_a_pack_is_left_whole_until_all_of_it_is_done(blocks: list[Training]) -> None:
     pack = packs(design(blocks, ACTIVATIONS), MEMBERS)[0]
     digests = [each.digest for each in pack.trainings]

@@ -182,7 +182,7 @@ def test_tuned_counts_trials_and_promises_no_rows(tmp_path: Path) -> None:
     assert (plan.trainings, plan.activations) == (3 * (5 + 2), 3)
     assert plan.tuning == Tuning(trials=5, sampler="tpe", repeats=1, confirm=2)
     assert "5 trials of the sampler tpe for each activation" in page(plan)
-    assert plan.engine == "fit (a tuned sweep trains one after another)"
+    assert plan.engine == "fit (the sampler tpe chooses one setting after another)"
     assert 0 < plan.cost.programs <= 15
     assert plan.cost.workers == 1
     some = planned_trainings(parse(edited({**TUNED, "seed": 5}), "s.toml"))[:4]
