@@ -239,7 +239,7 @@ def test_the_engine_is_chosen_by_architecture_and_device(
     ("asked", "changes", "words"),
     [
         ("fast", {}, "--engine takes auto, fit or population, and 'fast' was given; leave it out for auto."),
-        ("population", TUNED, "--engine population trains many configurations at once, and a tuned sweep"),
+        ("population", TUNED, "--engine population trains many configurations at once, and the sampler tpe"),
         (
             "population",
             INCEPTION,

@@ -196,12 +196,12 @@ def test_halving_counts_the_trainings_and_the_epochs_of_every_rung(tmp_path: Pat
     halved, full = (
         parse(edited({**changes, "tuning": each}), "s.toml") for each in ({**tuning, "halving": 3}, tuning)
     )
-    plan = planned(halved, tmp_path, "auto")
+    plan = planned(halved, tmp_path, "fit")
     assert plan.trainings == 2 * 3 * (27 + 9 + 3 + 1 + 2)
     epochs = [item.training.epochs for item in planned_trainings(halved)]
     assert epochs == [1] * 162 + [3] * 54 + [9] * 18 + [27] * 6 + [27] * 12
     # The plan knows that most of them are short; what is compiled is the same.
-    other = planned(full, tmp_path, "auto")
+    other = planned(full, tmp_path, "fit")
     assert plan.cost.programs == other.cost.programs
     per_epoch = SPEEDS["fit"].training(planned_trainings(full)[0].training) / 27
     saved = other.cost.training_seconds - plan.cost.training_seconds
