@@ -15,8 +15,9 @@ import pandas as pd
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.frame import check_runs, sorted_runs, unit_of
 from analysis.profile import best_rows
-from analysis.statistics.compare import Comparison, Verdict, ended
+from analysis.statistics.compare import Comparison, Verdict
 from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS
+from analysis.statistics.pairs import ended
 from analysis.statistics.shares import Share, share
 from study.errors import InputError
 from study.question import Question

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 
-from analysis.statistics.compare import FAILURES
 from analysis.statistics.estimates import rounded
+from analysis.statistics.pairs import FAILURES
 from analysis.summaries import joined, quantity_text
 from study.ledger import Entry, Record
 from study.profile import best_entries

@@ -14,8 +14,8 @@ from scipy import special
 
 from analysis.agreement import REFERENCE
 from analysis.profile import best_rows
-from analysis.statistics.compare import ended, pairs
 from analysis.statistics.estimates import ALPHA, rounded
+from analysis.statistics.pairs import ended, pairs
 from study.ledger import Record
 from study.training import Status, TrainingResult
 

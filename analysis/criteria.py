@@ -19,12 +19,13 @@ from analysis.profile import ProfiledLevel, best_rows, profiled_levels
 from analysis.recommendation import recommend
 from analysis.sequence import RunningHeadline, complete_configurations, running_headlines, stopped_rows
 from analysis.statistics.best_of_k import BestOfDifference, TuningCurve, best_of_differences, tuning_curves
-from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.compare import Comparison, Verdict, comparisons
 from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, pair_correlation, seed_correlation
 from analysis.statistics.failures import FailureRate, TrainedDifference, failure_rates, trained_differences
 from analysis.statistics.gates import Gate, gates
 from analysis.statistics.interactions import Interaction, interactions
 from analysis.statistics.pairing import Pairing, pairings
+from analysis.statistics.pairs import pairs
 from analysis.statistics.ranking import Ranking, ranking
 from analysis.statistics.thresholds import Threshold, thresholds
 from analysis.statistics.tuned import (

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from analysis.agreement import sentence
 from analysis.profile import profile_notes
-from analysis.statistics.compare import FAILURES, UNINFORMATIVE_LIMIT, Verdict
+from analysis.statistics.compare import UNINFORMATIVE_LIMIT, Verdict
+from analysis.statistics.pairs import FAILURES
 from analysis.summaries import interval_text, joined, quantity_text, unit_name
 from analysis.tuned_notes import tuned_notes
 from study.references import is_reference

@@ -12,9 +12,9 @@ from scipy import special
 from analysis.frame import columns, runs_frame
 from analysis.profile import best_rows
 from analysis.sequence import complete_configurations
-from analysis.statistics.compare import pairs
 from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, rounded
 from analysis.statistics.levels import Region, number_text, regions
+from analysis.statistics.pairs import pairs
 from analysis.statistics.power import detectable, family_alpha, planning_deviation, units_to_settle
 from analysis.statistics.units import unit_means
 from analysis.summaries import joined, quantity_text, unit_name

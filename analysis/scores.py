@@ -12,8 +12,9 @@ from typing import Literal
 import pandas as pd
 
 from analysis.criteria import CriteriaTable
-from analysis.statistics.compare import FAILURES, Verdict, ended
+from analysis.statistics.compare import Verdict
 from analysis.statistics.estimates import rounded
+from analysis.statistics.pairs import FAILURES, ended
 from analysis.statistics.units import mean_of_units
 from study.errors import InputError
 

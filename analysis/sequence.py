@@ -13,8 +13,9 @@ from scipy import optimize, special
 
 from analysis.frame import runs_frame
 from analysis.profile import best_rows
-from analysis.statistics.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict, pairs
+from analysis.statistics.compare import UNINFORMATIVE_LIMIT, Comparison, Verdict
 from analysis.statistics.estimates import ALPHA, rounded
+from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 from study.ledger import Record
 from study.question import Question
@@ -108,7 +109,7 @@ def running_headlines(
     Parameters
     ----------
     paired : dict of str to pandas.DataFrame
-        Rival to its `analysis.statistics.compare.pairs`.
+        Rival to its `analysis.statistics.pairs.pairs`.
     question : Question
         What is asked. Its rivals share alpha evenly.
     configurations : int

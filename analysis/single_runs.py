@@ -14,9 +14,10 @@ import pandas as pd
 
 from analysis.frame import check_runs, sorted_runs
 from analysis.profile import best_rows
-from analysis.statistics.compare import FAILURES, ended, members
+from analysis.statistics.compare import members
 from analysis.statistics.estimates import rounded
 from analysis.statistics.levels import Region, level_text
+from analysis.statistics.pairs import FAILURES, ended
 from analysis.statistics.shares import Share, share
 from study.errors import InputError
 from study.question import Question

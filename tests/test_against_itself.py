@@ -20,8 +20,8 @@ import mishstudy
 from analysis.against_itself import ARMS, AgainstItself, RowShares, against_itself, arms
 from analysis.criteria import criteria_table
 from analysis.frame import check_runs
-from analysis.statistics.compare import pairs
 from analysis.statistics.gates import gates
+from analysis.statistics.pairs import pairs
 from analysis.statistics.shares import Share, share
 from analysis.statistics.units import unit_means
 from analysis.tables.against_itself import family_rows, notes, to_csv, to_json, to_markdown, verdict_rows

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 from simulated_runs import SPACE, Truth, simulate
 
-from analysis.statistics.compare import FAILURES, Comparison, Verdict, comparisons, pairs
+from analysis.statistics.compare import Comparison, Verdict, comparisons
 from analysis.statistics.levels import regions
+from analysis.statistics.pairs import FAILURES, pairs
 from study.question import Factor, Question
 from study.training import Status
 

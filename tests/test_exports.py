@@ -22,8 +22,6 @@ from analysis.summaries import interval_text
 from analysis.tables.exports import (
     answer_markdown,
     evidence_rows,
-    latex_escape,
-    markdown_escape,
     sections,
     summary_rows,
     to_csv,
@@ -33,6 +31,8 @@ from analysis.tables.exports import (
     to_markdown,
     to_metrics,
 )
+from analysis.tables.latex import latex_escape
+from analysis.tables.markdown import markdown_escape
 from analysis.tables.terminal import render
 
 NASTY = "a|b*c_d`e<img src=x onerror=alert(1)>&amp;\\n[x](y)\n# $h$ 100% {z}~^"

@@ -9,8 +9,8 @@ from scipy import stats
 from simulated_runs import Truth, simulate
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.statistics.compare import pairs
 from analysis.statistics.failures import failure_rates, trained_differences
+from analysis.statistics.pairs import pairs
 
 WORLD = Truth(factors=("depth",), failure_rate=0.1)
 

@@ -15,7 +15,7 @@ from analysis.figures.failure_cells import failure_cells
 from analysis.figures.running_sequence import running_sequence
 from analysis.figures.tree_leaves import tree_leaves
 from analysis.figures.turning_points import turning_points
-from analysis.statistics.compare import pairs
+from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 
 WORLD = Truth(

@@ -9,8 +9,8 @@ from scipy import optimize, stats
 from simulated_runs import SPACE, Truth, simulate
 
 from analysis.statistics import gates as module
-from analysis.statistics.compare import pairs
 from analysis.statistics.gates import Gate, gates, isotonic
+from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 from study.question import Question
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from simulated_runs import Truth, simulate
 
-from analysis.statistics.compare import pairs
 from analysis.statistics.interactions import SPLITS, Interaction, interactions
+from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 
 NULL = Truth(factors=("depth", "learning_rate", "optimizer"))

@@ -20,8 +20,8 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.statistics.best_of_k import best_weights, median_of_best, rank_bounds
-from analysis.statistics.compare import pairs
 from analysis.statistics.estimates import win_interval
+from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 
 PRINTED = 1e-5

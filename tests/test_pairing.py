@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from simulated_runs import Truth, simulate
 
-from analysis.statistics.compare import pairs
 from analysis.statistics.pairing import Pairing, pairings
+from analysis.statistics.pairs import pairs
 
 WORLD = Truth(factors=("depth", "optimizer"), configurations=400, replicates=3, tau=1.0, noise=1.0)
 

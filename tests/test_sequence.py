@@ -19,8 +19,9 @@ from simulated_runs import Truth, simulate
 from simulation_bounds import SEED, at_least, at_most
 
 from analysis.sequence import FRACTIONS, complete_configurations, confidence_sequence, running_headlines
-from analysis.statistics.compare import Verdict, pairs
+from analysis.statistics.compare import Verdict
 from analysis.statistics.estimates import ALPHA
+from analysis.statistics.pairs import pairs
 from sweeps import design
 from sweeps.looks import until_decided
 

@@ -14,9 +14,9 @@ import pytest
 from simulated_runs import Truth, simulate
 from simulation_bounds import LOG, SEED, at_least, at_most
 
-from analysis.statistics.compare import pairs
 from analysis.statistics.gates import Gate, gates
 from analysis.statistics.interactions import interactions
+from analysis.statistics.pairs import pairs
 from analysis.statistics.thresholds import Threshold, threshold, thresholds
 from analysis.statistics.units import unit_means
 from study.question import Factor

@@ -17,8 +17,9 @@ from simulated_runs import SPACE, Effect, Truth, simulate
 from simulation_bounds import LOG, SEED, at_least, at_most
 
 from analysis.planned_rows import ASSUMED_DEVIATION, PlannedRow, planned_rows
-from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.compare import Comparison, Verdict, comparisons
 from analysis.statistics.estimates import ALPHA
+from analysis.statistics.pairs import pairs
 from analysis.statistics.power import planning_deviation, units_needed
 
 WINS = Verdict.WINS

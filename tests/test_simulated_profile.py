@@ -21,7 +21,8 @@ from analysis.criteria import criteria_table
 from analysis.planned_rows import ASSUMED_DEVIATION, planned_rows
 from analysis.profile import ProfiledLevel, best_rows
 from analysis.sequence import headlines_of
-from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.compare import Comparison, Verdict, comparisons
+from analysis.statistics.pairs import pairs
 from study.question import Question
 from sweeps.looks import until_decided
 

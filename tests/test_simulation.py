@@ -15,9 +15,10 @@ from scipy import stats
 from simulated_runs import SPACE, Truth, draw_configurations, simulate
 from simulation_bounds import SEED, at_least, at_most, share_at_most
 
-from analysis.statistics.compare import Comparison, Verdict, comparisons, pairs
+from analysis.statistics.compare import Comparison, Verdict, comparisons
 from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, adjusted, mean_test
 from analysis.statistics.levels import regions
+from analysis.statistics.pairs import pairs
 
 WINS, LOSES, TIES = Verdict.WINS, Verdict.LOSES, Verdict.TIES
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from simulated_runs import SPACE, Truth, simulate
 
-from analysis.statistics.compare import Verdict, pairs
+from analysis.statistics.compare import Verdict
 from analysis.statistics.gates import Gate, gates
 from analysis.statistics.levels import log_spaced
+from analysis.statistics.pairs import pairs
 from analysis.statistics.thresholds import LARGEST_RATIO, Threshold, threshold, thresholds
 from analysis.statistics.units import unit_means
 from study.question import Factor, Question

@@ -9,7 +9,7 @@ from analysis.criteria import CriteriaTable
 from analysis.figures.rival_panels import rival_panels
 from analysis.figures.style import INK, MUTED, drawing, fitted
 from analysis.sequence import running_headlines
-from analysis.statistics.compare import pairs
+from analysis.statistics.pairs import pairs
 from analysis.summaries import quantity_text
 from study.question import Question
 

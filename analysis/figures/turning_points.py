@@ -20,10 +20,10 @@ from analysis.figures.style import (
     fitted,
     put_legend,
 )
-from analysis.statistics.compare import pairs
 from analysis.statistics.estimates import ALPHA, mean_test
 from analysis.statistics.gates import MAXIMUM_GATE_LEVELS, Gate
 from analysis.statistics.levels import number_text
+from analysis.statistics.pairs import pairs
 from analysis.statistics.thresholds import MAXIMUM_CUTS, MINIMUM_LEVELS, Threshold, level_curve
 from analysis.statistics.units import unit_means, walk
 from analysis.summaries import quantity_text, unit_name

@@ -12,8 +12,8 @@ import pandas as pd
 
 from analysis.foreign.factors import Chosen, chosen_factors, names_of, typed
 from analysis.frame import METRIC_NAMES, RESERVED, check_runs, sorted_runs
-from analysis.statistics.compare import FAILURES
 from analysis.statistics.estimates import MINIMUM_UNITS
+from analysis.statistics.pairs import FAILURES
 from analysis.statistics.units import seeded
 from analysis.summaries import joined, number_text
 from study.errors import InputError

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.compare import FAILURES, at_chance, ended
 from analysis.statistics.estimates import rounded, win_interval
+from analysis.statistics.pairs import FAILURES, at_chance, ended
 from analysis.statistics.units import mean_of_units
 from study.question import Question
 
@@ -147,7 +147,7 @@ def trained_differences(
     Parameters
     ----------
     paired : dict of str to pandas.DataFrame
-        Rival to its `analysis.statistics.compare.pairs`.
+        Rival to its `analysis.statistics.pairs.pairs`.
     shares : dict of str to (float or None)
         Rival to the share of failures in its overall difference.
     question : Question

@@ -63,7 +63,7 @@ def pairings(
     runs : pandas.DataFrame
         A frame that passes `analysis.frame.check_runs`.
     paired : dict of str to pandas.DataFrame
-        Rival to its `analysis.statistics.compare.pairs`.
+        Rival to its `analysis.statistics.pairs.pairs`.
     question : Question
         What is asked.
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.compare import ended
 from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, holm, rounded
+from analysis.statistics.pairs import ended
 from study.question import Question
 from study.training import Status
 

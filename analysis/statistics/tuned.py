@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.statistics.compare import Comparison, comparisons, pairs
+from analysis.statistics.compare import Comparison, comparisons
 from analysis.statistics.estimates import rounded
 from analysis.statistics.levels import level_text
+from analysis.statistics.pairs import pairs
 from study.question import Question
 from study.training import Level, Status
 

@@ -18,7 +18,7 @@ def unit_means(found: pd.DataFrame, question: Question) -> pd.DataFrame:
     Parameters
     ----------
     found : pandas.DataFrame
-        What `analysis.statistics.compare.pairs` returned.
+        What `analysis.statistics.pairs.pairs` returned.
     question : Question
         What is asked.
 

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.compare import FAILURES, Comparison, assemble, at_chance, ended, members
+from analysis.statistics.compare import Comparison, assemble, members
 from analysis.statistics.estimates import MeanTest, RivalRows, mean_test, t_tests
+from analysis.statistics.pairs import FAILURES, at_chance, ended
 from study.question import Question
 
 

@@ -10,7 +10,7 @@ from analysis.statistics.shares import Share
 from analysis.summaries import quantity_text, unit_name
 from analysis.tables.csv_text import csv_text, flat
 from analysis.tables.evidence import OVERALL, Rows, percent_text
-from analysis.tables.exports import markdown_escape, markdown_table
+from analysis.tables.markdown import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-aa/1"
 """Name and version of the JSON form; `analysis/aa.schema.json` describes it."""

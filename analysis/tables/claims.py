@@ -11,7 +11,7 @@ from analysis.statistics.compare import Comparison
 from analysis.summaries import interval_text, p_text
 from analysis.tables.csv_text import csv_text
 from analysis.tables.evidence import Rows
-from analysis.tables.exports import markdown_escape, markdown_table
+from analysis.tables.markdown import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-claims/1"
 """Name and version of the JSON form."""

@@ -9,7 +9,7 @@ from analysis.statistics.estimates import MINIMUM_UNITS
 from analysis.summaries import amount_text, quantity_text, unit_name
 from analysis.tables.csv_text import csv_text, flat
 from analysis.tables.evidence import Rows
-from analysis.tables.exports import markdown_escape, markdown_table
+from analysis.tables.markdown import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-cost/1"
 """Name and version of the JSON form; `analysis/cost.schema.json` describes it."""

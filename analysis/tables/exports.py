@@ -9,8 +9,7 @@ p-values two. Names come from users and are escaped.
 import dataclasses
 import html
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from analysis.criteria import CriteriaTable
 from analysis.profile import profile_line
@@ -19,6 +18,7 @@ from analysis.statistics.gates import Gate
 from analysis.statistics.thresholds import Threshold
 from analysis.summaries import interval_text, p_text, remarks, unit_name
 from analysis.tables import tuned
+from analysis.tables.cells import escaped_cells
 from analysis.tables.csv_text import csv_text
 from analysis.tables.evidence import (
     OVERALL,
@@ -30,6 +30,8 @@ from analysis.tables.evidence import (
     profile_rows,
     ranking_rows,
 )
+from analysis.tables.latex import latex_escape, latex_table
+from analysis.tables.markdown import markdown_escape, markdown_table
 
 
 def summary_rows(table: CriteriaTable, *, each_rival: bool = False) -> Rows:
@@ -148,33 +150,6 @@ def sentences(table: CriteriaTable) -> list[str]:
     return [summary.sentence for summary in table.summaries if summary.rival is None]
 
 
-def _cells(rows: Rows, escape: Callable[[str], str]) -> list[list[str]]:
-    """Return the header and the rows as escaped cells."""
-    return [[escape(cell) for cell in line] for line in (rows[0].keys(), *(row.values() for row in rows))]
-
-
-def markdown_escape(text: str) -> str:
-    """Return `text` on one line so that Markdown shows it literally, at the start of a line or inside."""
-    text = " ".join(text.split())
-    text = re.sub(r"([\\`*|~])", r"\\\1", text).replace("&", "&amp;")
-    text = re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text)
-    text = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
-    text = re.sub(r"\](?=[(\[:])", r"\\]", text)
-    return re.sub(r"^(\d*)(?=[#>=+.)-]+ )", r"\1\\", text)
-
-
-def markdown_table(rows: Rows) -> str:
-    """Return rows as a table in GitHub-flavoured Markdown."""
-    cells = _cells(rows, markdown_escape)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in cells
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
-
-
 def answer_markdown(table: CriteriaTable) -> str:
     """Return the answer alone as GitHub-flavoured Markdown: status, recommendation, the same as sentences."""
     _, first = sections(table)[0]
@@ -256,72 +231,13 @@ def to_json(table: CriteriaTable) -> str:
     return json.dumps(table.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "×": r"$\times$",
-    "β": r"$\beta$",
-    "[": "{[}",  # an opening bracket after a line break would be read as its argument
-}
-
-
-def latex_escape(text: str) -> str:
-    """Return `text` so that LaTeX sets it literally."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
-
-
-def _latex_table(cells: list[list[str]], columns: str, caption: str) -> str:
-    header, *rows = [" & ".join(row) + r" \\" for row in cells]
-    lines = [
-        rf"\begin{{longtable}}{{{columns}}}",
-        rf"\caption{{{caption}}} \\",
-        r"\toprule",
-        header,
-        r"\midrule",
-        r"\endhead",
-        r"\bottomrule",
-        r"\endfoot",
-        *rows,
-        r"\end{longtable}",
-    ]
-    return "\n".join(lines)
-
-
-def _latex_columns(rows: Rows) -> str:
-    """Return the column types of a table: headings whose cells run long get a share of the line each."""
-    shares = {
-        "Setting": 0.3,
-        "Winners of this search": 0.22,
-        "Who wins elsewhere": 0.22,
-        "Evidence": 0.34,
-        "Verdict": 0.16,
-        "Remarks": 0.16,
-        "Where": 0.3,
-        "Not separated from": 0.5,
-    }
-    wide = {name: shares.get(name, 0.18 if name.startswith("When ") else 0.0) for name in rows[0]}
-    return " ".join(rf"p{{{share}\linewidth}}" if share else "l" for share in wide.values())
-
-
 def to_latex(table: CriteriaTable) -> str:
     """Return the table as LaTeX for a document that loads `booktabs` and `longtable`."""
     heading = latex_escape(title(table) + (" (provisional)" if table.provisional else ""))
     parts = [r"% Needs \usepackage{booktabs,longtable}"]
     for caption, rows in sections(table):
         text = table.question if caption == "Recommendation" else f"{caption}."
-        made = _latex_table(
-            _cells(rows, latex_escape), _latex_columns(rows), f"{heading} {latex_escape(text)}"
-        )
+        made = latex_table(rows, f"{heading} {latex_escape(text)}")
         parts += [r"{\footnotesize", made, "}"] if len(rows[0]) > 6 else [made]
     remarks = [*filter(None, [status_line(table)]), *table.notes]
     notes = "\n".join(rf"\item {latex_escape(note)}" for note in remarks)
@@ -356,8 +272,8 @@ def to_html(table: CriteriaTable) -> str:
         f'<p class="status"><strong>{html.escape(line)}</strong></p>' for line in [status_line(table)] if line
     ]
     (caption, first), *others = sections(table)
-    parts.append(_html_table(_cells(first, html.escape), caption))
+    parts.append(_html_table(escaped_cells(first, html.escape), caption))
     parts += [listed(sentences(table))] if sentences(table) else []
-    parts += [_html_table(_cells(rows, html.escape), caption) for caption, rows in others]
+    parts += [_html_table(escaped_cells(rows, html.escape), caption) for caption, rows in others]
     parts += [listed(table.notes), "</section>"]
     return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode() + "\n"

@@ -9,7 +9,7 @@ from analysis.statistics.compare import Verdict
 from analysis.summaries import amount_text
 from analysis.tables.csv_text import csv_text
 from analysis.tables.evidence import Rows
-from analysis.tables.exports import markdown_escape, markdown_table
+from analysis.tables.markdown import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-scores/1"
 """Name and version of the JSON form; `analysis/scores.schema.json` describes it."""

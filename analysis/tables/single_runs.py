@@ -10,7 +10,7 @@ from analysis.summaries import amount_text, quantity_text
 from analysis.tables.against_itself import share_text
 from analysis.tables.csv_text import csv_text, flat
 from analysis.tables.evidence import OVERALL, Rows
-from analysis.tables.exports import markdown_escape, markdown_table
+from analysis.tables.markdown import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-flaw/1"
 """Name and version of the JSON form; `analysis/flaw.schema.json` describes it."""
