@@ -9,7 +9,7 @@ from scipy import optimize, stats
 from simulated_runs import SPACE, Truth, simulate
 
 from analysis.statistics import gates as module
-from analysis.statistics.gates import Gate, gates, isotonic
+from analysis.statistics.gates import PRIOR_UNITS, Gate, gates, isotonic
 from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 from study.question import Question
@@ -54,7 +54,16 @@ def test_the_p_value_of_names_is_that_of_scipys_permutation_test() -> None:
     samples = [group["difference"].to_numpy() for _, group in units.groupby("optimizer")]
 
     def between(*parts: np.ndarray, axis: int) -> np.ndarray:
-        return np.sum([part.sum(axis=axis) ** 2 / part.shape[axis] for part in parts], axis=0)
+        free = [part.shape[axis] - 1 for part in parts]
+        within = [part.shape[axis] * part.var(axis=axis) for part in parts]
+        pooled = np.sum(within, axis=0) / sum(free)
+        weights = [
+            (n + 1) * (PRIOR_UNITS + n) / (PRIOR_UNITS * pooled + squares)
+            for n, squares in zip(free, within, strict=True)
+        ]
+        means = [part.mean(axis=axis) for part in parts]
+        middle = np.average(means, axis=0, weights=weights)
+        return np.sum([w * (mean - middle) ** 2 for w, mean in zip(weights, means, strict=True)], axis=0)
 
     expected = stats.permutation_test(
         samples, between, n_resamples=9999, alternative="greater", vectorized=True, rng=5
