@@ -1,5 +1,7 @@
 """What a sweep must hold at its end, whatever happened to it."""
 
+from collections import Counter
+
 import optuna
 from mlflow import MlflowClient
 from optuna.storages.journal import JournalFileBackend
@@ -28,7 +30,8 @@ def assert_optuna_and_mlflow_hold(sweep: Sweep) -> None:
     experiment = client.get_experiment_by_name(sweep.spec.stem)
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
-    assert {each.info.status for each in runs} == {"FINISHED"}
+    statuses = Counter(each.info.status for each in runs)
+    assert set(statuses) == {"FINISHED"}, statuses
     children = [each for each in runs if "mlflow.parentRunId" in each.data.tags]
     names = [each.info.run_name for each in children]
     assert len(names) == len(set(names)) == len(rows) * len(record.question.activations)
