@@ -170,7 +170,7 @@ def test_a_tuned_sweep_cannot_train_many_at_once(command: str, tmp_path: Path) -
     done = run(command, spec, "--engine", "population", cwd=tmp_path)
     assert done.returncode == 2
     assert "--engine population trains many configurations at once" in done.stderr
-    assert "use fit, or leave --engine out" in done.stderr
+    assert "the sampler tpe chooses each one after the last; use fit" in done.stderr
     assert list(tmp_path.iterdir()) == [spec]
 
 
