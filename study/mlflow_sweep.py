@@ -174,7 +174,7 @@ class MlflowSweep:
         self._client = open_client(uri)
         self._experiment = self._find_experiment(artifact_root)
         self._describe_experiment()
-        self._parent, self._running = self._find_parent()
+        self._parent, self._status = self._find_parent()
         self._children = self._find_children()
         environment = json.dumps(dict(fingerprint), indent=2, sort_keys=True, ensure_ascii=False)
         self._log_artifacts({"spec.toml": spec_text, "environment.json": environment})
@@ -225,15 +225,15 @@ class MlflowSweep:
         self._children = self._find_children()
 
     def end(self, status: str) -> None:
-        """End the parent run; one that had ended before and got no new child keeps its status and time."""
-        if self._running:
+        """End the parent run; one that had finished and got no new child keeps its status and time."""
+        if self._status == "RUNNING" or (status == "FINISHED" and self._status != status):
             self._client.set_terminated(self._parent, status)
-            self._running = False
+            self._status = status
 
     def _begin(self) -> None:
-        if not self._running:
+        if self._status != "RUNNING":
             self._client.update_run(self._parent, status="RUNNING")
-            self._running = True
+            self._status = "RUNNING"
 
     def _find_experiment(self, artifact_root: Path) -> str:
         name, uri = self._question.name, redact(self._uri)
@@ -260,7 +260,8 @@ class MlflowSweep:
         note = description(self._question, summary, limit=EXPERIMENT_TAG_LIMIT)
         self._client.set_experiment_tag(self._experiment, NOTE, note)
 
-    def _find_parent(self) -> tuple[str, bool]:
+    def _find_parent(self) -> tuple[str, str]:
+        """Return the id and the status of the parent run."""
         parents = list(self._search(_SWEEP))
         if not parents:
             parents = list(self._search(_SWEEP, deleted=True))[-1:]
@@ -269,14 +270,14 @@ class MlflowSweep:
         tags = parent_tags(self._question)
         if not parents:
             name = self._question.name[:NAME_LIMIT]
-            return self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id, True
+            return self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id, "RUNNING"
         from mlflow.entities import RunTag
 
         for surplus in parents[:-1]:
             self._client.delete_run(surplus.info.run_id)
         parent = parents[-1].info
         self._client.log_batch(parent.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
-        return parent.run_id, parent.status == "RUNNING"
+        return parent.run_id, parent.status
 
     def _find_children(self) -> dict[str, _Held]:
         children: dict[str, _Held] = {}

@@ -230,6 +230,19 @@ def test_a_run_that_was_left_half_written_is_replaced(uri: str, tmp_path: Path) 
     assert {key for key in after if after[key].info.run_id != before[key].info.run_id} == {name}
 
 
+@pytest.mark.faults
+def test_a_driver_that_dies_after_the_last_run_leaves_a_sweep_that_can_be_finished(
+    uri: str, tmp_path: Path
+) -> None:
+    with tracking(uri, tmp_path) as tracker:
+        send(tracker, ENTRIES)
+    assert parent_of(uri).info.status == "KILLED"
+    before = {name: run.info.run_id for name, run in children_of(uri).items()}
+    assert write(uri, tmp_path).complete
+    assert {name: run.info.run_id for name, run in children_of(uri).items()} == before
+    assert parent_of(uri).info.status == "FINISHED"
+
+
 def test_a_sweep_that_ends_early_is_shown_as_killed_and_goes_on(uri: str, tmp_path: Path) -> None:
     with tracking(uri, tmp_path) as tracker:
         send(tracker, ENTRIES[:5])
