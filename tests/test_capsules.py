@@ -1,5 +1,6 @@
 """The loss of the capsule network: the published formula, and that this is what a step lowers."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,23 +63,28 @@ def test_capsules_alone_are_trained_by_it() -> None:
         assert isinstance(objective, CapsuleClassification) == (name == "capsule")
 
 
-def test_a_step_goes_down_the_margin_loss_and_records_the_cross_entropy(
-    dataset: Dataset, training: Training
-) -> None:
-    """One step of the whole training cut, beside the gradient of the published formula."""
+@pytest.fixture
+def step(training: Training) -> Training:
+    """Return a training of a small capsule network: one step of the whole training cut."""
     arguments = (("routings", 3), ("width_multiplier", 0.1))
-    asked = Training(
+    return Training(
         dataset="tiny", architecture="capsule", architecture_arguments=arguments, activation="mish",
         epochs=1, batch_size=24, optimizer="sgd", learning_rate=0.5, sweep_seed=7,
         configuration=training.configuration, replicate=0,
     )  # fmt: skip
-    compiled = CompiledProgram(program_of(asked), dataset)
-    result = compiled.train(asked)
+
+
+def test_a_step_goes_down_the_margin_loss_and_records_the_cross_entropy(
+    dataset: Dataset, step: Training
+) -> None:
+    """One step of the whole training cut, beside the gradient of the published formula."""
+    compiled = CompiledProgram(program_of(step), dataset)
+    result = compiled.train(step)
     assert result.status is Status.OK, result.reason
     network = compiled.model.network
     after = [variable.numpy() for variable in network.trainable_variables]
     found = schemes_of(network)
-    for (variable, _), value in zip(found, draw(found, asked), strict=True):
+    for (variable, _), value in zip(found, draw(found, step), strict=True):
         variable.assign(value)
     x, y = tf.constant(dataset.train.x), tf.one_hot(dataset.train.y, 3)
 
@@ -98,12 +104,7 @@ def test_a_step_goes_down_the_margin_loss_and_records_the_cross_entropy(
 
 
 @pytest.mark.slow
-def test_a_small_capsule_network_learns(dataset: Dataset, training: Training) -> None:
-    arguments = (("routings", 3), ("width_multiplier", 0.1))
-    asked = Training(
-        dataset="tiny", architecture="capsule", architecture_arguments=arguments, activation="mish",
-        epochs=20, batch_size=8, optimizer="adam", learning_rate=0.01, sweep_seed=7,
-        configuration=training.configuration, replicate=0,
-    )  # fmt: skip
-    result = CompiledProgram(program_of(asked), dataset).train(asked)
+def test_a_small_capsule_network_learns(dataset: Dataset, step: Training) -> None:
+    longer = replace(step, epochs=20, batch_size=8, optimizer="adam", learning_rate=0.01)
+    result = CompiledProgram(program_of(longer), dataset).train(longer)
     assert result.metrics["test_accuracy"] > 90.0
