@@ -92,9 +92,9 @@ def open_study(
         load_if_exists=True,
         sampler=optuna.samplers.RandomSampler(seed=0),
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names([value])
+    # For good: `catch_warnings` would also undo what libraries that load meanwhile, in other threads, ignore.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    study.set_metric_names([value])
     for key, text in about.items():
         study.set_user_attr(key, text)
     return study
