@@ -191,6 +191,13 @@ def _not_one_threshold(found: Findings, question: Question) -> Statement | None:
     wins, name = found.levels(Verdict.WINS), found.factor.name
     if not wins:
         return None
+    if _is_everywhere(wins, found):
+        return Statement(
+            f"{EVERY_LEVEL} (not one threshold)",
+            "",
+            f"At every tested {name}, {question.focus} beats {RIVAL}, by more at some than at others; "
+            f"along {name} there is not one threshold.",
+        )
     elsewhere, sentence = _losses(found, question)
     return Statement(
         f"{', '.join(wins)} only (not one threshold)",
@@ -205,12 +212,16 @@ def _losses(found: Findings, question: Question) -> tuple[str, str]:
     levels = found.levels(Verdict.LOSES)
     if not levels:
         return "", ""
-    everywhere = len(levels) == sum(row.pairs > 0 for row in found.rows) > 1
     where = f"At {found.factor.name} {joined(levels, 'or')}"
     return (
-        f"{RIVAL} at {EVERY_LEVEL if everywhere else ', '.join(levels)}",
+        f"{RIVAL} at {EVERY_LEVEL if _is_everywhere(levels, found) else ', '.join(levels)}",
         f" {where}, {question.focus} loses to {RIVAL}.",
     )
+
+
+def _is_everywhere(levels: Sequence[str], found: Findings) -> bool:
+    """Return whether levels are all that were tested, and more than one."""
+    return len(levels) == sum(row.pairs > 0 for row in found.rows) > 1
 
 
 def _not_shown(found: Findings, threshold: Threshold, question: Question) -> Statement | None:

@@ -146,6 +146,11 @@ def test_a_curve_that_turns_twice_lists_its_winning_levels() -> None:
     )
     assert found.wins == "11 to 14, 17 to 23 only (not one threshold)"
     assert found.elsewhere == "relu at 2 to 8"
+    found = said(
+        depth((WINS, WINS, WINS, WINS)), [gate("depth", 0.01)], (turned(outcome="not_one_threshold"),)
+    )
+    assert (found.wins, found.elsewhere) == ("every tested level (not one threshold)", "-")
+    assert "At every tested depth, mish beats relu" in found.sentence
 
 
 @pytest.mark.parametrize(
