@@ -77,7 +77,7 @@ def forest(table: CriteriaTable) -> "Figure | None":
             axes.set_visible(False)
         for place, rival in enumerate(table.rivals):
             axes = grid.flat[place]
-            axes.set_title(fitted(rival, int(room / TITLE_LETTER) - 3), loc="left")
+            axes.set_title(fitted(rival, int(room / TITLE_LETTER) - 1), loc="left")
             axes.set_xlim(limits)
             axes.tick_params(axis="y", length=0)
             axes.tick_params(axis="x", labelbottom=place + columns >= len(table.rivals))
