@@ -374,8 +374,9 @@ def _verdicts(soaked: Soaked, undisturbed: Path, planned: int) -> list[tuple[str
 def _show(soaked: Soaked, verdicts: Sequence[tuple[str, bool]], planned: int, undisturbed: float) -> None:
     today, minutes = datetime.now(UTC).date().isoformat(), (time.monotonic() - soaked.began) / 60
     print(f"{planned} trainings, {processor()}, {os.cpu_count()} cores, {today}; `{' '.join(sys.argv)}`.\n")
-    print(f"{minutes:.0f} minutes with faults, {undisturbed / 60:.0f} without; {soaked.lives} drivers.\n")
-    print("| fault | times |\n|---|---:|")
+    print(f"{minutes:.0f} minutes, and {undisturbed / 60:.0f} undisturbed; {soaked.lives} drivers.\n")
+    if soaked.faults:
+        print("| fault | times |\n|---|---:|")
     for kind, times in sorted(soaked.faults.items()):
         print(f"| {kind} | {times} |")
     print("\n| | |\n|---|---|")
