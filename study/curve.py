@@ -112,3 +112,9 @@ class Curve:
             return False
         self.checkpoint_epoch = epoch
         return True
+
+    @property
+    def checkpoint_scores(self) -> dict[str, float]:
+        """Loss and scores, in points, of the checkpoint on the validation cut, as the metrics of a result."""
+        at = self.checkpoint_epoch - 1
+        return {name: values[at] for name, values in self.values.items() if name.startswith("validation_")}

@@ -34,7 +34,7 @@ from study.packing import Group
 from study.programs import Program, program_of
 from study.reports import EpochDone, Report
 from study.schedules import learning_rates
-from study.tasks import CUTS, kinds
+from study.tasks import kinds
 from study.training import Status, Training, TrainingResult, failure
 
 ENGINE = "fit"
@@ -221,11 +221,11 @@ class CompiledProgram:
         )
 
     def _score(self, progress: "Progress") -> dict[str, float]:
-        """Evaluate all three cuts at the checkpoint; the test cut is seen here and nowhere else."""
+        """Return what the checkpoint scores on all three cuts; the test cut is seen here and nowhere else."""
         if progress.best_weights is not None:
             self.model.network.set_weights(progress.best_weights)
-        metrics: dict[str, float] = {}
-        for name in CUTS:
+        metrics = progress.curve.checkpoint_scores
+        for name in ("train", "test"):
             cut: datasets.Cut = getattr(self.dataset, name)
             found = self.evaluate(progress.images(name), cut.y)
             metrics |= {f"{name}_{kind}": value for kind, value in found.items()}

@@ -305,7 +305,7 @@ class CompiledPopulation:
                 break
         seconds = (time.perf_counter() - started) / len(pack.trainings)
         metrics = {}
-        for name in ("train", "validation", "test"):
+        for name in ("train", "test"):
             scores = self._evaluate(best, self._images(pack, name), getattr(self.dataset, name).y)
             metrics |= zip((f"{name}_loss", f"{name}_accuracy"), scores, strict=True)
         place = {each: i for i, each in reversed(list(enumerate(pack.members)))}
@@ -317,7 +317,7 @@ class CompiledPopulation:
                 digest=training.digest,
                 status=Status.DIVERGED if curve.diverged else Status.OK,
                 reason=curve.diverged,
-                metrics={} if curve.diverged else values,
+                metrics={} if curve.diverged else curve.checkpoint_scores | values,
                 curve={name: tuple(values) for name, values in curve.values.items()},
                 checkpoint_epoch=None if curve.diverged else curve.checkpoint_epoch,
                 seconds=seconds,
