@@ -153,10 +153,11 @@ class CompiledProgram:
         self._trace()
 
     def _trace(self) -> None:
-        """Run each compiled function once, so that a training's seconds hold no tracing."""
-        self.model.fit(self._step_numbers, steps_per_epoch=self.steps, shuffle=False, verbose=0)
+        """Run each compiled function on one batch, so that a training's seconds hold no tracing."""
+        self.model.fit(tf.data.Dataset.range(1), shuffle=False, verbose=0)
         self._weights_finite()
-        self.evaluate(self.dataset.validation.x, self.dataset.validation.y)
+        validation = self.dataset.validation
+        self.evaluate(validation.x[:1], validation.y[:1])
 
     def _evaluate_batch(self, x: tf.Tensor, y: tf.Tensor) -> list[tf.Tensor]:
         return self.objective.sums(y, self.model.network(x, training=False))
