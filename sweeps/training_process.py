@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -130,7 +131,8 @@ def loaded_engine(
         If the data set is not usable.
     """
     module_name, class_name = ENGINES[setup.engine]
-    module = importlib.import_module(module_name)
+    with _not_installed("matplotlib", "pandas", "sklearn"):
+        module = importlib.import_module(module_name)
     device = module.configure(setup.threads)
     engine: Engine = getattr(module, class_name)(setup.data, report)
     if held is not None:
@@ -139,6 +141,23 @@ def loaded_engine(
     about = {"digest": loaded.digest, "guess": loaded.guess()}
     machine = environment.machine(setup.engine)
     return engine, Ready(device=device, jit=module.JIT_COMPILE, data=about, machine=machine)
+
+
+@contextmanager
+def _not_installed(*names: str) -> Iterator[None]:
+    """Import as if some packages were missing, unless they are loaded already.
+
+    Keras loads these where it can, for plots and adapters that nothing here uses: it takes longer than
+    Keras itself.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    absent: dict[str, Any] = dict.fromkeys(hidden)
+    sys.modules.update(absent)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def begin_as_child(log: Path) -> None:
