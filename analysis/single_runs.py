@@ -235,7 +235,7 @@ def _settings(counted: pd.DataFrame, question: Question) -> list[tuple[Region, p
     is drawn anew for each, as in studies that ran it again for every curve.
     """
     by_configuration = dict(iter(counted.groupby("configuration", sort=False)))
-    if question.design == "ofat":
+    if question.design == "ofat" and question.conditions:
         regions, inside, configurations = members(counted, question)
         return [
             (region, by_configuration[configuration])
@@ -249,7 +249,7 @@ def _settings(counted: pd.DataFrame, question: Question) -> list[tuple[Region, p
 
 def _label(row: pd.Series, question: Question) -> str:
     levels = [f"{factor.name} {level_text(row[factor.name])}" for factor in question.factors]
-    return f"{row['index']}: {', '.join(levels)}"
+    return f"{row['index']}: {', '.join(levels) or 'the only setting'}"
 
 
 def _scores(rows: pd.DataFrame, question: Question, *, paired: bool) -> list[np.ndarray]:

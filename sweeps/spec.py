@@ -146,7 +146,7 @@ class SweepSpec(Table):
         default=MetricTable(name="test_accuracy", direction="maximize"), description="what is compared"
     )
     factors: dict[str, FactorTable] = Field(
-        min_length=1, description="what varies beside the activation, a table [factors.<key>] each"
+        description="what varies beside the activation, a table [factors.<key>] each"
     )
     fixed: dict[str, Fixed] = Field(default={}, description="settings that do not vary")
     baseline: dict[str, Scalar] = Field(

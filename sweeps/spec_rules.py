@@ -99,7 +99,10 @@ def _design(spec: "SweepSpec") -> Mistakes:
             f"the design ofat needs at least {OFAT_REPLICATES}, because it judges a level by its replicates"
         )
         yield wrong_value(("replicates",), spec.replicates, f"{rule}; raise it to {OFAT_REPLICATES} or more.")
-    if spec.design == "ofat" and not spec.baseline:
+    if spec.design != "ofat" and not spec.factors:
+        rule = f"is an empty table, but the design {spec.design} needs a factor"
+        yield broken_rule(("factors",), f'{rule}; add a table [factors.<key>], or write design = "ofat".')
+    if spec.design == "ofat" and spec.factors and not spec.baseline:
         rule = "is missing; the design ofat needs the level of each factor while another one moves"
         yield broken_rule(("baseline",), f"{rule}; add a table [baseline].")
     if spec.design == "tuned" and spec.replicates > 1:
@@ -360,7 +363,8 @@ def _baseline(spec: "SweepSpec") -> Mistakes:
         yield broken_rule(("baseline", name), f"is missing; choose one of {shown(levels[name])}.")
     for name, level in spec.baseline.items():
         if name not in levels:
-            yield broken_rule(("baseline", name), f"is not a factor of this spec; {nearest(name, levels)}")
+            fix = nearest(name, levels) if levels else "remove it."
+            yield broken_rule(("baseline", name), f"is not a factor of this spec; {fix}")
         elif not any(
             level == other and isinstance(level, bool) == isinstance(other, bool) for other in levels[name]
         ):

@@ -172,6 +172,16 @@ batch_size = 16
     assert len({i.training.configuration for i in planned}) == 4
 
 
+def test_ofat_without_factors_is_one_setting_with_many_seeds() -> None:
+    text = TEXT.format(configurations=1, share=0, seed=0).split("[factors.depth]")[0]
+    text = text.replace("configurations = 1\nreplicated_share = 0\n", 'design = "ofat"\nreplicates = 10\n')
+    spec = parse(text + "[factors]\n", "ofat.toml")
+    assert [dict(each.levels) for each in design.configurations(spec)] == [{}]
+    planned = design.trainings(spec)
+    assert len(planned) == 10 * 3
+    assert {item.training.replicate for item in planned} == set(range(10))
+
+
 def test_the_design_is_the_same_under_another_hash_seed() -> None:
     code = (
         "import sys\nsys.path.insert(0, 'tests')\nfrom test_design import spec\n"

@@ -156,6 +156,12 @@ def tuned(record: Record) -> Record:
     return simulated_record(simulate_searches(world, np.random.default_rng(3)), world.question)
 
 
+def without_factors(record: Record) -> Record:
+    del record
+    world = Truth(design="ofat", replicates=12, factors=(), rivals=("relu", "swish"))
+    return simulated_record(simulate(world, np.random.default_rng(3)), world.question)
+
+
 CASES: dict[str, Callable[[Record], Record]] = {
     "finished": lambda record: record,
     "no plan": lambda record: record,
@@ -167,6 +173,7 @@ CASES: dict[str, Callable[[Record], Record]] = {
         record, fingerprints=(FINGERPRINT, {**FINGERPRINT, "python": "3.13.1", "engine": "population"})
     ),
     "tuned": tuned,
+    "no factors": without_factors,
 }
 
 

@@ -169,6 +169,13 @@ def test_in_a_paired_sweep_a_setting_is_a_configuration() -> None:
     assert notes(found)[-1] == "1 setting without two trainings of every activation left out."
 
 
+def test_a_sweep_without_factors_is_one_setting() -> None:
+    found = found_of(dataclasses.replace(OFAT, factors=()), repeats=20)
+    assert {row.level for row in found.rows} == {"most settings", "0: the only setting"}
+    assert found.settings == 1
+    assert not any("baseline" in note for note in notes(found))
+
+
 def test_the_seed_decides_and_not_the_order_of_rows(found: SingleRuns) -> None:
     runs = simulate(OFAT, np.random.default_rng(3))
     again = single_runs(runs.sample(frac=1.0, random_state=1), OFAT.question, repeats=400)

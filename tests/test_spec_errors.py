@@ -60,7 +60,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"design": 3}, "s.toml: design is 3, but that is not one of its values; choose one of ofat, paired, tuned."),
     ({"noise_at": "tset"}, 's.toml: noise_at is "tset", but that is not one of its values; did you mean "test"?'),
     ({"factors": GONE}, "s.toml: factors is missing; it is what varies beside the activation, a table [factors.<key>] each."),
-    ({"factors": {}}, "s.toml: factors is an empty table, but must hold at least 1; add one."),
+    ({"factors": {}}, 's.toml: factors is an empty table, but the design paired needs a factor; add a table [factors.<key>], or write design = "ofat".'),
     ({"factors.depth": [3, 8]}, "s.toml: factors.depth is [3, 8], but must be a table; begin it with the line [factors.depth]."),
     ({"a b\n": 1}, 's.toml: "a b\\n" is not a known key; choose one of name, question, focus, activations, design, dataset, train_size, architecture, configurations, replicates, replicated_share, profile, epochs, delta, loss_cap, seed, threads, retries, epoch_timeout, noise_at, metric, factors, fixed, baseline, tuning.'),
     # what is compared
@@ -187,6 +187,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({**OFAT, "configurations": 40, "replicated_share": 0.1},
         "s.toml: configurations belongs to the design paired, and the design is ofat; remove it.\n"
         "s.toml: replicated_share belongs to the design paired, and the design is ofat; remove it."),
+    ({**OFAT, "factors": {}}, "s.toml: baseline.depth is not a factor of this spec; remove it.\ns.toml: baseline.optimizer is not a factor of this spec; remove it."),
     ({**OFAT, "factors.depth": {"role": "condition", "low": 3, "high": 8}}, "s.toml: factors.depth is a range, but the design ofat moves each factor over a list; write for example levels = [...]."),
     ({**TUNED, "tuning": GONE}, "s.toml: tuning is missing; the design tuned needs a budget; add a table [tuning] with for example trials = 20."),
     ({**TUNED, "tuning": {"trials": 0, "sampler": "grid", "confirm": 0}},

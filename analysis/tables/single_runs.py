@@ -69,7 +69,7 @@ def notes(found: SingleRuns) -> list[str]:
         "truth either: with few replicates they, too, would come out otherwise in another sweep, and a "
         "winner by the means is not a verdict. That is in the criteria table.",
     ]
-    if found.design == "ofat":
+    if found.design == "ofat" and found.settings > 1:
         said.append("The baseline is a level of every parameter and is drawn anew for each.")
     if found.left_out:
         left = quantity_text(found.left_out, "settings")
