@@ -32,10 +32,12 @@ def activations(
 ) -> None:
     """List the activations, or what is known of some, and draw them.
 
+    A minimum written "> -1" is approached and not taken; "-" says that there is no lower bound.
+
     Example: `mishstudy activations mish swish --out mish.svg`
     """
     from study.activation_facts import facts
-    from study.activations import ACTIVATIONS, canonical, parse
+    from study.activations import ACTIVATIONS, parse
     from study.errors import InputError
     from study.references import is_reference
 
@@ -49,10 +51,9 @@ def activations(
             raise InputError(
                 f"activations lists those of the catalogue, and {name!r} is your own; leave it out."
             )
-    asked = list(dict.fromkeys(canonical(name) for name in names or ACTIVATIONS))
+    known = list({each.name: each for each in map(facts, names or ACTIVATIONS)}.values())
     if out is not None:
-        write(out, _drawn(asked, out.suffix))
-    known = [facts(name) for name in asked]
+        write(out, _drawn([each.name for each in known], out.suffix))
     if format == "json":
         sys.stdout.write(json.dumps([asdict(each) for each in known], indent=2, ensure_ascii=False) + "\n")
     elif format == "md" or not sys.stdout.isatty():
@@ -61,19 +62,41 @@ def activations(
         print_page(_table(known))
 
 
-_HEADINGS = ("name", "formula", "minimum", "at", "slope at 0", "gain", "year")
+_HEADINGS = ("name", "f(x)", "f'(x)", "minimum", "at", "f'(0)", "gain", "year")
 
 
 def _cells(each: "Facts") -> tuple[str, ...]:
-    numbers = (each.minimum, each.minimum_at, each.slope_at_0, each.gain)
-    shown = ("-" if number is None else f"{number + 0.0:.4g}" for number in numbers)
-    return each.name, each.formula, *shown, "-" if each.year is None else str(each.year)
+    return (
+        each.name,
+        each.formula,
+        each.derivative,
+        *_least(each),
+        f"{each.slope_at_0:.4g}",
+        f"{each.gain:.4g}",
+        "-" if each.year is None else str(each.year),
+    )
+
+
+def _least(each: "Facts") -> tuple[str, str]:
+    if each.infimum is None:
+        return "-", "-"
+    if each.minimum_at is None:
+        return f"> {each.infimum:.4g}", "x → -∞"
+    return f"{each.infimum:.4g}", f"{'x <= ' if each.minimum_is_flat else ''}{each.minimum_at:.4g}"
+
+
+def _notes(known: "list[Facts]") -> list[str]:
+    """Return what does not fit into the table: layers that train a parameter, and sources."""
+    layers = [
+        f"{each.name} with a trained parameter: the Keras layer {each.layer}." for each in known if each.layer
+    ]
+    return [*layers, *(f"{each.name}: {each.source}" for each in known)]
 
 
 def _markdown(known: "list[Facts]") -> str:
     rows = [_HEADINGS, ("---",) * len(_HEADINGS), *map(_cells, known)]
     text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return text + "".join(f"\n{each.name}: {each.source}\n" for each in known)
+    return text + "".join(f"\n{note}\n" for note in _notes(known))
 
 
 def _table(known: "list[Facts]") -> "Table":
@@ -81,11 +104,11 @@ def _table(known: "list[Facts]") -> "Table":
 
     table = Table(box=None)
     for heading in _HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("name", "formula") else "right")
+        table.add_column(heading, justify="left" if heading in _HEADINGS[:3] else "right")
     for each in known:
         table.add_row(*_cells(each))
     if len(known) <= 3:
-        table.caption = "\n".join(f"{each.name}: {each.source}" for each in known)
+        table.caption = "\n".join(_notes(known))
     return table
 
 

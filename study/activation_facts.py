@@ -1,16 +1,18 @@
 """What is known of each activation: computed from it where it can be, else read from its docstring."""
 
 import inspect
+import math
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from study.activations import ACTIVATIONS, canonical, get, parse
+from study.activations import ACTIVATIONS, LAYERS, canonical, get, parse, written_out
 from study.gains import gain
 
-_REACH = 30.0
-"""Where the minimum is looked for; what falls as low again farther away oscillates, and has none."""
+_REACH, _STEP = 30, 1 / 1024
+"""The minimum is looked for from -30 to 30; whole numbers, where slopes jump, are among the points."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,34 +22,46 @@ class Facts:
     Parameters
     ----------
     name : str
-        Canonical name, its parameter included.
-    formula : str
+        Its parameter written out.
+    formula, derivative : str
         In words and symbols.
+    infimum : float or None
+        The greatest lower bound, taken or approached at -∞; None where there is none.
     minimum, minimum_at : float or None
-        The least value and where it is taken; None where there is none, as where the function only
-        approaches it.
+        The least value and the greatest `x` where it is taken; None where it is only approached.
+    minimum_is_flat : bool
+        Whether it is taken everywhere on the left of `minimum_at`, too.
     slope_at_0 : float
         Derivative at 0; where it jumps, on the side that the function states.
     gain : float
-        `1 / sqrt(E f(z)^2)` for standard normal `z`.
+        `1 / sqrt(E f(z)^2)` for standard normal `z`, to six digits.
+    layer : str or None
+        The Keras layer that trains the parameter, where there is one.
     year : int or None
-        Of the source.
+        When it was first published, as a preprint or otherwise.
     source : str
         Where the function comes from.
     """
 
     name: str
     formula: str
+    derivative: str
+    infimum: float | None
     minimum: float | None
     minimum_at: float | None
+    minimum_is_flat: bool
     slope_at_0: float
     gain: float
+    layer: str | None
     year: int | None
     source: str
 
 
 def facts(name: str) -> Facts:
     """Return what is known of an activation of the catalogue.
+
+    A function without its parameter, such as ``"beta_swish"``, is described as such at its default, and not
+    as the function with a name of its own that it is there.
 
     Parameters
     ----------
@@ -59,49 +73,83 @@ def facts(name: str) -> Facts:
     InputError
         If there is no such activation.
     """
+    name = written_out(name) if name in ACTIVATIONS else canonical(name)
     function, _ = parse(name)
     document = inspect.cleandoc(ACTIVATIONS[function].__doc__ or "")
     said = re.match(r"Return (.*?)(?:; range|, the rectified|\.\n|;|\.$)", document, re.DOTALL)
+    differentiated = re.search(r"^Derivative: (.*?)\.\n\n", document, re.DOTALL | re.MULTILINE)
     _, _, sources = document.partition("References\n----------\n")
     source = " ".join(sources.split())
-    years = re.findall(r"\b(?:19|20)\d\d\b", source.partition("arXiv")[0])
-    value, at = minimum(name)
+    least = _least(name, document)
     return Facts(
-        name=canonical(name),
+        name=name,
         formula=" ".join(said[1].split()) if said else "",
-        minimum=value,
-        minimum_at=at,
-        slope_at_0=float(slopes(name, np.zeros(1))[0]),
-        gain=gain(canonical(name)),
-        year=int(years[-1]) if years else None,
+        derivative=" ".join(differentiated[1].split()) if differentiated else "",
+        infimum=least.infimum,
+        minimum=None if least.at is None else least.infimum,
+        minimum_at=least.at,
+        minimum_is_flat=least.is_flat,
+        slope_at_0=_rounded(slopes(name, np.zeros(1))[0], 12),
+        gain=_rounded(gain(canonical(name)), 6),
+        layer=f"study.learned_activations.{LAYERS[function]}" if function in LAYERS else None,
+        year=_year(source),
         source=source,
     )
 
 
-def minimum(name: str) -> tuple[float | None, float | None]:
-    """Return the least value of an activation and where it is, or None twice if it is not taken just once."""
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}") + 0.0
+
+
+def _year(source: str) -> int | None:
+    """Return the year of the first version: that of the preprint, where it is older than the paper."""
+    published, _, preprint = source.partition("arXiv:")
+    years = re.findall(r"\b(?:19|20)\d\d\b", published)
+    if not years:
+        return None
+    return min(int(years[-1]), 2000 + int(preprint[:2])) if preprint else int(years[-1])
+
+
+class _Least(NamedTuple):
+    """The greatest lower bound, the greatest x where it is taken, and whether it is so all the way left."""
+
+    infimum: float | None
+    at: float | None
+    is_flat: bool
+
+
+def _least(name: str, document: str) -> _Least:
+    """Find the infimum; whether it is taken says the range in the docstring, as rounding hides that."""
     from scipy.optimize import minimize_scalar
 
     function = get(name)
-    x = np.linspace(-_REACH, _REACH, 60_001)
+
+    def value(at: float) -> float:
+        return float(function(np.float64(at)))
+
+    said = re.search(r"range (?:is )?(\(-∞|\(|\[|\{)", document)
+    if said is None or said[1] == "(-∞":
+        return _Least(None, None, False)
+    if said[1] == "(":
+        return _Least(_rounded(value(-math.inf), 12), None, False)
+    x = np.arange(-_REACH, _REACH + _STEP, _STEP)
     y = np.asarray(function(x), np.float64)
-    lowest = int(np.argmin(y))
-    if lowest in (0, len(x) - 1) or np.sum(y <= y[lowest] + 1e-12) > 3:
-        return None, None
-    beyond = np.linspace(_REACH, 3 * _REACH, 60_001)
-    if min(np.min(function(beyond)), np.min(function(-beyond))) <= y[lowest] + 1e-6:
-        return None, None
+    if y[0] == y.min():
+        inside, outside = (float(x[np.argmax(y > y[0]) - k]) for k in (1, 0))
+        while outside - inside > 1e-8:
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if value(middle) == y[0] else (inside, middle)
+        return _Least(_rounded(y[0], 12), round(inside, 6) + 0.0, True)
+    near = float(x[np.flatnonzero(y <= y.min() + 1e-9)[-1]])
     found = minimize_scalar(
-        lambda at: float(function(np.float64(at))),
-        bounds=(x[lowest - 1], x[lowest + 1]),
-        method="bounded",
-        options={"xatol": 1e-12},
+        value, bounds=(near - 2 * _STEP, near + 2 * _STEP), method="bounded", options={"xatol": 1e-12}
     )
-    return min((float(found.fun), float(found.x)), (float(y[lowest]), float(x[lowest])))
+    least, at = min((float(found.fun), float(found.x)), (value(near), near))
+    return _Least(_rounded(least, 12), round(at, 6) + 0.0, False)
 
 
 def slopes(name: str, x: np.ndarray) -> np.ndarray:
-    """Return the derivative at each `x`, as the engines take it.
+    """Return the derivative at each `x`, in float64, as the engines take it in float32.
 
     Parameters
     ----------
@@ -109,8 +157,9 @@ def slopes(name: str, x: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float32, shape (points,)
+    ndarray of float64, shape (points,)
     """
     import jax
 
-    return np.asarray(jax.vmap(jax.grad(get(name)))(x.astype(np.float32)))
+    with jax.enable_x64(True):
+        return np.asarray(jax.vmap(jax.grad(get(name)))(x))

@@ -4,10 +4,14 @@ Each is a plain function of a tensor, elementwise, of any shape; shape and dtype
 TensorFlow, JAX and PyTorch tensors and Keras' symbolic tensors are told apart by their own type, so that an
 activation does not care which Keras backend is set.
 
-Values and gradients are finite for every finite input of float64, float32, bfloat16 and float16, and at
+Values and gradients are finite for every finite input of float64, float32, bfloat16 and float16, but where
+they are themselves beyond the largest number of the dtype: there the values of `squared_relu`, `star_relu`,
+`serlu`, `e_swish` and `bent_identity` and the slopes of the first two are infinite, and `selu` returns x. At
 infinity the values are the limits; NaN gives NaN. ``log(1 + exp(x))`` is written nowhere: its gradient is
 NaN above x = 88.7 in float32 and above 11.1 in float16. float16 and bfloat16 are computed in float32 where
 the formula has more than one rounding that matters. Where a derivative jumps, the side is stated.
+
+The functions lie by family in modules of their own, and all of them can be imported from here.
 
 In the docstrings: s(x) = 1 / (1 + exp(-x)), softplus(x) = log(1 + exp(x)), Φ and φ are the distribution
 function and density of the standard normal distribution.
@@ -21,180 +25,132 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from study import (
-    bounded_activations,
-    formulas,
-    gated_activations,
-    oscillating_activations,
-    piecewise_gated_activations,
-    rectifying_activations,
-    references,
+from study import references
+from study.bounded_activations import (
+    hard_sigmoid,
+    hard_tanh,
+    isru,
+    log_sigmoid,
+    penalized_tanh,
+    sparse_sigmoid,
+    sqnl,
 )
-from study.elementary import Tensor, evaluate, operations
+from study.elementary import Tensor
 from study.errors import InputError
+from study.gated_activations import (
+    aria2,
+    colu,
+    e_swish,
+    lisht,
+    logish,
+    mila,
+    phish,
+    serf,
+    smish,
+    tanhexp,
+)
+from study.oscillating_activations import (
+    gcu,
+    sine_relu,
+    snake,
+)
+from study.piecewise_gated_activations import (
+    elish,
+    flatten_t_swish,
+    hard_elish,
+    hard_mish,
+)
+from study.rectifying_activations import (
+    bent_identity,
+    celu,
+    hard_shrink,
+    isrlu,
+    relu6,
+    serlu,
+    soft_shrink,
+    sparse_plus,
+    squared_relu,
+    squareplus,
+    star_relu,
+    tanh_shrink,
+    threshold,
+)
+from study.standard_activations import (
+    beta_mish,
+    beta_swish,
+    elu,
+    gelu,
+    hard_swish,
+    leaky_relu,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    softplus,
+    softsign,
+    swish,
+    tanh,
+)
 
-
-def relu(x: Tensor) -> Tensor:
-    """Return max(x, 0), the rectified linear unit; range [0, ∞), derivative 0 at 0.
-
-    References
-    ----------
-    V. Nair, G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
-    """
-    return operations(x).relu(x)
-
-
-def leaky_relu(x: Tensor, a: float | Tensor = 0.3) -> Tensor:
-    """Return x for x > 0 and a x otherwise, 0 <= a <= 1; range (-∞, ∞), derivative a at 0.
-
-    Libraries differ in the default slope: 0.01 in PyTorch and JAX, 0.2 in `keras.activations`, 0.3 in
-    `keras.layers`. Ours is 0.3, that of the Mish study's published comparisons.
-
-    References
-    ----------
-    A. L. Maas, A. Y. Hannun, A. Y. Ng, "Rectifier nonlinearities improve neural network acoustic models",
-    ICML 2013.
-    """
-    return evaluate(formulas.LEAKY_RELU, x, a)
-
-
-def tanh(x: Tensor) -> Tensor:
-    """Return the hyperbolic tangent; range (-1, 1).
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, "Efficient BackProp", 1998.
-    """
-    return operations(x).tanh(x)
-
-
-def sigmoid(x: Tensor) -> Tensor:
-    """Return s(x), the logistic function; range (0, 1).
-
-    References
-    ----------
-    D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by back-propagating errors",
-    Nature 323, 1986.
-    """
-    return evaluate(formulas.SIGMOID, x)
-
-
-def softplus(x: Tensor) -> Tensor:
-    """Return log(1 + exp(x)); range (0, ∞).
-
-    References
-    ----------
-    C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", NIPS 2000.
-    """
-    return evaluate(formulas.SOFTPLUS, x)
-
-
-def softsign(x: Tensor) -> Tensor:
-    """Return x / (1 + abs(x)); range (-1, 1).
-
-    References
-    ----------
-    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    AISTATS 2010.
-    """
-    return evaluate(formulas.SOFTSIGN, x)
-
-
-def elu(x: Tensor) -> Tensor:
-    """Return x for x > 0 and exp(x) - 1 otherwise, that is, α = 1; range (-1, ∞).
-
-    References
-    ----------
-    D.-A. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning by exponential
-    linear units", ICLR 2016, arXiv:1511.07289.
-    """
-    return evaluate(formulas.ELU, x)
-
-
-def selu(x: Tensor) -> Tensor:
-    """Return λ x for x > 0 and λ α (exp(x) - 1) otherwise, λ = 1.0507, α = 1.6733; range (-1.7581, ∞).
-
-    The derivative at 0 is the left one, λ α. Where λ x is beyond the largest number of the dtype, x itself
-    is returned, so that every finite input gives a finite value.
-
-    References
-    ----------
-    G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, arXiv:1706.02515.
-    """
-    return evaluate(formulas.SELU, x)
-
-
-def gelu(x: Tensor) -> Tensor:
-    """Return x Φ(x), the Gaussian error linear unit; range [-0.169971, ∞), minimum at x = -0.751792.
-
-    This is the exact function, as in PyTorch and `keras.activations`; `jax.nn` and `keras.ops` approximate
-    it by a hyperbolic tangent unless told otherwise.
-
-    References
-    ----------
-    D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016, arXiv:1606.08415.
-    """
-    return evaluate(formulas.GELU, x)
-
-
-def beta_swish(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
-    """Return x s(β x), β > 0; range [-0.278465/β, ∞), minimum at x = -1.278465/β.
-
-    β = 1 is `swish`; β → 0 gives x/2, β → ∞ gives ReLU. A tensor `beta` that broadcasts to the shape of `x`
-    is differentiated too.
-
-    References
-    ----------
-    P. Ramachandran, B. Zoph, Q. V. Le, "Searching for activation functions", 2017, arXiv:1710.05941.
-    """
-    return evaluate(formulas.BETA_SWISH, x, beta)
-
-
-def swish(x: Tensor) -> Tensor:
-    """Return x s(x), also called SiLU; range [-0.278465, ∞), minimum at x = -1.278465.
-
-    References
-    ----------
-    P. Ramachandran, B. Zoph, Q. V. Le, "Searching for activation functions", 2017, arXiv:1710.05941;
-    S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units", 2017, arXiv:1702.03118.
-    """
-    return evaluate(formulas.BETA_SWISH, x, 1.0)
-
-
-def mish(x: Tensor) -> Tensor:
-    """Return x tanh(softplus(x)); range [-0.308843, ∞), minimum at x = -1.192431, derivative 0.6 at 0.
-
-    References
-    ----------
-    D. Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020, arXiv:1908.08681.
-    """
-    return evaluate(formulas.MISH, x)
-
-
-def beta_mish(x: Tensor, beta: float | Tensor = 1.5) -> Tensor:
-    """Return x tanh(β softplus(x)), β > 0; range [-0.451103, ∞), minimum at x = -1.244057 for β = 1.5.
-
-    β = 1 is `mish`; β → 0 gives 0, β → ∞ gives the identity. The default is that of the author's published
-    comparisons. A tensor `beta` that broadcasts to the shape of `x` is differentiated too.
-
-    References
-    ----------
-    D. Misra, "Beta-Mish", 2019, an extension of arXiv:1908.08681.
-    """
-    return evaluate(formulas.BETA_MISH, x, beta)
-
-
-def hard_swish(x: Tensor) -> Tensor:
-    """Return x min(max(x + 3, 0), 6) / 6; range [-0.375, ∞), minimum at x = -1.5.
-
-    The derivative is 0 at -3 and 1 at 3, the outer sides of its jumps.
-
-    References
-    ----------
-    A. Howard et al., "Searching for MobileNetV3", ICCV 2019, arXiv:1905.02244.
-    """
-    return evaluate(formulas.HARD_SWISH, x)
-
+__all__ = [
+    "ACTIVATIONS",
+    "LAYERS",
+    "aria2",
+    "bent_identity",
+    "beta_mish",
+    "beta_swish",
+    "canonical",
+    "celu",
+    "colu",
+    "e_swish",
+    "elish",
+    "elu",
+    "flatten_t_swish",
+    "gcu",
+    "gelu",
+    "get",
+    "hard_elish",
+    "hard_mish",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "isrlu",
+    "isru",
+    "leaky_relu",
+    "lisht",
+    "log_sigmoid",
+    "logish",
+    "mila",
+    "mish",
+    "parse",
+    "penalized_tanh",
+    "phish",
+    "relu",
+    "relu6",
+    "selu",
+    "serf",
+    "serlu",
+    "sigmoid",
+    "sine_relu",
+    "smish",
+    "snake",
+    "soft_shrink",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sqnl",
+    "squared_relu",
+    "squareplus",
+    "star_relu",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "tanhexp",
+    "threshold",
+    "written_out",
+]
 
 ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     function.__name__: function
@@ -213,43 +169,43 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
         mish,
         beta_mish,
         hard_swish,
-        rectifying_activations.relu6,
-        rectifying_activations.squared_relu,
-        rectifying_activations.star_relu,
-        rectifying_activations.celu,
-        rectifying_activations.serlu,
-        rectifying_activations.isrlu,
-        rectifying_activations.squareplus,
-        rectifying_activations.sparse_plus,
-        rectifying_activations.soft_shrink,
-        rectifying_activations.hard_shrink,
-        rectifying_activations.threshold,
-        rectifying_activations.tanh_shrink,
-        rectifying_activations.bent_identity,
-        gated_activations.e_swish,
-        piecewise_gated_activations.flatten_t_swish,
-        piecewise_gated_activations.elish,
-        piecewise_gated_activations.hard_elish,
-        piecewise_gated_activations.hard_mish,
-        gated_activations.mila,
-        gated_activations.serf,
-        gated_activations.smish,
-        gated_activations.logish,
-        gated_activations.phish,
-        gated_activations.tanhexp,
-        gated_activations.lisht,
-        gated_activations.aria2,
-        gated_activations.colu,
-        bounded_activations.hard_sigmoid,
-        bounded_activations.hard_tanh,
-        bounded_activations.sparse_sigmoid,
-        bounded_activations.log_sigmoid,
-        bounded_activations.isru,
-        bounded_activations.sqnl,
-        bounded_activations.penalized_tanh,
-        oscillating_activations.gcu,
-        oscillating_activations.snake,
-        oscillating_activations.sine_relu,
+        relu6,
+        squared_relu,
+        star_relu,
+        celu,
+        serlu,
+        isrlu,
+        squareplus,
+        sparse_plus,
+        soft_shrink,
+        hard_shrink,
+        threshold,
+        tanh_shrink,
+        bent_identity,
+        e_swish,
+        flatten_t_swish,
+        elish,
+        hard_elish,
+        hard_mish,
+        mila,
+        serf,
+        smish,
+        logish,
+        phish,
+        tanhexp,
+        lisht,
+        aria2,
+        colu,
+        hard_sigmoid,
+        hard_tanh,
+        sparse_sigmoid,
+        log_sigmoid,
+        isru,
+        sqnl,
+        penalized_tanh,
+        gcu,
+        snake,
+        sine_relu,
     )
 }
 """Name to function; a parametrized one takes its parameter as second argument."""
@@ -289,6 +245,9 @@ _PARAMETERS = {
     "snake": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
     "sine_relu": _Parameter("an ε above 0 and at most 1", lambda epsilon: 0 < epsilon <= 1),
 }
+
+LAYERS = {"leaky_relu": "PReLU", "beta_swish": "BetaSwish", "beta_mish": "BetaMish"}
+"""Function to the class of `study.learned_activations` that trains its parameter."""
 
 _OTHER_NAMES = {"silu": "swish", "hard_silu": "hard_swish", "telu": "tanhexp"}
 
@@ -352,8 +311,21 @@ def canonical(name: str) -> str:
     function, values = parse(name)
     if not values:
         return function
-    (value,) = values
-    return _PARAMETERS[function].named.get(value) or f"{function}({value!r})".replace(".0)", ")")
+    return _PARAMETERS[function].named.get(values[0]) or written_out(name)
+
+
+def written_out(name: str) -> str:
+    """Return a name with its parameter in its shortest form: ``"beta_swish"`` is ``"beta_swish(1)"``.
+
+    Unlike `canonical`, which calls that one ``"swish"``.
+
+    Raises
+    ------
+    InputError
+        As `parse`.
+    """
+    function, values = parse(name)
+    return f"{function}({values[0]!r})".replace(".0)", ")") if values else function
 
 
 def get(name: str) -> Callable[[Tensor], Tensor]:
@@ -379,6 +351,12 @@ def _parameter(function: str) -> inspect.Parameter:
 
 
 def _unknown(function: str) -> str:
+    for fixed, layer in LAYERS.items():
+        if function.lower() == layer.lower():
+            return (
+                f"'{function}' trains its parameter and is a layer, study.learned_activations.{layer}, for a "
+                f"network of your own; write '{fixed}' for the function, whose parameter is a number."
+            )
     known = _OTHER_NAMES | {name: name for name in ACTIVATIONS}
     near = difflib.get_close_matches(function.lower(), known, n=1)
     hint = f"did you mean '{known[near[0]]}'?" if near else f"the activations are {', '.join(ACTIVATIONS)}."

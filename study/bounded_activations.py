@@ -18,6 +18,8 @@ _HARD_SIGMOID = Formula(
 def hard_sigmoid(x: Tensor) -> Tensor:
     """Return min(max(x / 6 + 1/2, 0), 1); range [0, 1], derivative 0 at ±3.
 
+    Derivative: 1/6 for abs(x) < 3 and 0 otherwise.
+
     References
     ----------
     M. Courbariaux, Y. Bengio, J.-P. David, "BinaryConnect", 2015, arXiv:1511.00363; with the slope 1/6 of
@@ -36,6 +38,8 @@ _HARD_TANH = Formula(
 def hard_tanh(x: Tensor) -> Tensor:
     """Return min(max(x, -1), 1); range [-1, 1], derivative 0 at ±1.
 
+    Derivative: 1 for abs(x) < 1 and 0 otherwise.
+
     References
     ----------
     R. Collobert, "Large scale machine learning", thesis, Université Paris VI, 2004.
@@ -52,6 +56,8 @@ _SPARSE_SIGMOID = Formula(
 def sparse_sigmoid(x: Tensor) -> Tensor:
     """Return min(max((x + 1) / 2, 0), 1); range [0, 1], derivative 0 at ±1.
 
+    Derivative: 1/2 for abs(x) < 1 and 0 otherwise.
+
     References
     ----------
     A. F. T. Martins, R. F. Astudillo, "From softmax to sparsemax", ICML 2016, arXiv:1602.02068: sparsemax
@@ -65,6 +71,8 @@ _LOG_SIGMOID = Formula(lambda op, x: -op.softplus(-x), (lambda op, x: op.sigmoid
 
 def log_sigmoid(x: Tensor) -> Tensor:
     """Return log s(x) = -softplus(-x); range (-∞, 0).
+
+    Derivative: s(-x).
 
     References
     ----------
@@ -93,6 +101,8 @@ _ISRU = Formula(isru_value, (isru_slope,))
 def isru(x: Tensor, a: float = 1.0) -> Tensor:
     """Return x / sqrt(1 + a x²), 0.1 <= a <= 10; range (-1/sqrt(a), 1/sqrt(a)).
 
+    Derivative: 1 / (1 + a x²)^1.5.
+
     References
     ----------
     B. Carlile, G. Delamarter, P. Kinney, A. Marti, B. Whitney, "Improving deep learning by inverse square
@@ -113,6 +123,8 @@ _SQNL = Formula(
 
 def sqnl(x: Tensor) -> Tensor:
     """Return x - x abs(x) / 4 within 2 of 0, and ±1 beyond; range [-1, 1].
+
+    Derivative: max(1 - abs(x) / 2, 0).
 
     References
     ----------
@@ -135,6 +147,8 @@ _PENALIZED_TANH = Formula(
 
 def penalized_tanh(x: Tensor, a: float = 0.25) -> Tensor:
     """Return tanh(x) for x > 0 and a tanh(x) otherwise, 0 < a < 1; range (-a, 1), derivative a at 0.
+
+    Derivative: 1 - tanh(x)² for x > 0 and a (1 - tanh(x)²) otherwise.
 
     References
     ----------

@@ -31,6 +31,8 @@ _SERF = Formula(_serf, (_serf_slope,))
 def serf(x: Tensor) -> Tensor:
     """Return x erf(softplus(x)); range [-0.348437, ∞), minimum at x = -1.193060.
 
+    Derivative: erf(p) + 2 x s(x) exp(-p²) / sqrt(π) with p = softplus(x).
+
     References
     ----------
     S. Nag, M. Bhattacharyya, "SERF: towards better training of deep neural networks using log-softplus
@@ -57,6 +59,8 @@ _SMISH = Formula(_smish, (_smish_slope,))
 def smish(x: Tensor) -> Tensor:
     """Return x tanh(log(1 + s(x))); range [-0.249994, ∞), minimum at x = -1.394520, slope 0.6 at infinity.
 
+    Derivative: t + x s(x) (1 - s(x)) (1 - t²) / (1 + s(x)) with t = tanh(log(1 + s(x))).
+
     References
     ----------
     X. Wang, H. Ren, A. Wang, "Smish: a novel activation function for deep learning methods", Electronics
@@ -80,6 +84,8 @@ _LOGISH = Formula(_logish, (_logish_slope,))
 
 def logish(x: Tensor) -> Tensor:
     """Return x log(1 + s(x)); range [-0.252769, ∞), minimum at x = -1.372454, slope log 2 at infinity.
+
+    Derivative: log(1 + s(x)) + x s(x) (1 - s(x)) / (1 + s(x)).
 
     References
     ----------
@@ -108,6 +114,8 @@ _TANHEXP = Formula(_tanhexp, (_tanhexp_slope,))
 def tanhexp(x: Tensor) -> Tensor:
     """Return x tanh(exp(x)), also published as TeLU; range [-0.353286, ∞), minimum at x = -1.078860.
 
+    Derivative: t + x exp(x) (1 - t²) with t = tanh(exp(x)).
+
     References
     ----------
     X. Liu, X. Di, "TanhExp: a smooth activation function with high convergence speed for lightweight
@@ -131,6 +139,8 @@ _E_SWISH = Formula(_e_swish, (_e_swish_slope,))
 def e_swish(x: Tensor, b: float = 1.75) -> Tensor:
     """Return b x s(x), 1 <= b <= 2; range [-0.278465 b, ∞), minimum at x = -1.278465.
 
+    Derivative: b s(x) (1 + x (1 - s(x))).
+
     The value is infinite where b x is beyond the dtype.
 
     References
@@ -153,6 +163,8 @@ _LISHT = Formula(lambda op, x: x * op.tanh(x), (_lisht_slope,))
 
 def lisht(x: Tensor) -> Tensor:
     """Return x tanh(x); range [0, ∞), an even function with its minimum at 0.
+
+    Derivative: t + x (1 - t²) with t = tanh(x).
 
     References
     ----------
@@ -182,6 +194,8 @@ _MILA = Formula(_mila, (_mila_slope,))
 
 def mila(x: Tensor, beta: float = -0.25) -> Tensor:
     """Return x tanh(softplus(x + β)), -10 <= β <= 10; for β = -0.25 the range is [-0.249453, ∞).
+
+    Derivative: t + x s(x + β) (1 - t²) with t = tanh(softplus(x + β)).
 
     The minimum is then at x = -1.150592.
 
@@ -213,6 +227,8 @@ _PHISH = Formula(_phish, (_phish_slope,))
 def phish(x: Tensor) -> Tensor:
     """Return x tanh(x Φ(x)); range [0, ∞), 0 at 0 and in the limit on the left.
 
+    Derivative: t + x (1 - t²) (Φ(x) + x φ(x)) with t = tanh(x Φ(x)).
+
     References
     ----------
     P. Naveen, "Phish: a novel hyper-optimizable activation function", 2022, TechRxiv 17283824.
@@ -242,6 +258,8 @@ _ARIA2 = Formula(_aria2, (_aria2_slope,))
 
 def aria2(x: Tensor) -> Tensor:
     """Return x s(2 x)^1.5; range [-0.069978, ∞), minimum at x = -0.464882.
+
+    Derivative: s(2 x)^1.5 (1 + 3 x (1 - s(2 x))).
 
     The published family is x s(β x)^α; β = 2 and α = 1.5 are held here.
 
@@ -278,7 +296,9 @@ _COLU = Formula(_colu, (_colu_slope,))
 
 
 def colu(x: Tensor) -> Tensor:
-    """Return x / (1 - x exp(-(x + exp(x)))), the collapsing linear unit; range [-0.377157, ∞).
+    """Return x / (1 - x exp(-(x + exp(x)))), the collapsing linear unit; range [-0.377159, ∞).
+
+    Derivative: (1 - x² (1 + exp(x)) w) / (1 - x w)² with w = exp(-(x + exp(x))).
 
     The minimum is at x = -0.726925.
 

@@ -20,6 +20,8 @@ _GCU = Formula(lambda op, x: x * op.cos(x), (lambda op, x: op.cos(x) - x * op.si
 def gcu(x: Tensor) -> Tensor:
     """Return x cos(x), the growing cosine unit; range (-∞, ∞), NaN at ±∞.
 
+    Derivative: cos(x) - x sin(x).
+
     References
     ----------
     M. M. Noel, A. L, A. Trivedi, P. Dutta, "Growing cosine unit: a novel oscillatory activation function
@@ -39,6 +41,8 @@ _SNAKE = Formula(_snake, (lambda op, x, a: 1 + op.sin((2 * a) * _limited(op, x))
 
 def snake(x: Tensor, a: float = 1.0) -> Tensor:
     """Return x + sin²(a x) / a, 0.1 <= a <= 10; range (-∞, ∞), derivative from 0 to 2.
+
+    Derivative: 1 + sin(2 a x).
 
     References
     ----------
@@ -63,6 +67,8 @@ _SINE_RELU = Formula(_sine_relu, (_sine_relu_slope,))
 
 def sine_relu(x: Tensor, epsilon: float = 0.0025) -> Tensor:
     """Return x for x > 0 and ε (sin(x) - cos(x)) otherwise, 0 < ε <= 1; range [-√2 ε, ∞), NaN at -∞.
+
+    Derivative: 1 for x > 0 and ε (cos(x) + sin(x)) otherwise.
 
     The value jumps at 0, where it is -ε; the derivative there is ε.
 

@@ -27,6 +27,8 @@ _HARD_MISH = Formula(_hard_mish, (_hard_mish_slope,), half_in_float32=False)
 def hard_mish(x: Tensor) -> Tensor:
     """Return x min(max(x + 2, 0), 2) / 2; range [-0.5, ∞), minimum at x = -1.
 
+    Derivative: 1 for x >= 0, 0 for x <= -2 and x + 1 otherwise.
+
     References
     ----------
     D. Misra, "H-Mish", 2020, as in the library timm.
@@ -51,6 +53,8 @@ _ELISH = Formula(_elish, (_elish_slope,))
 
 def elish(x: Tensor) -> Tensor:
     """Return x s(x) for x > 0 and (exp(x) - 1) s(x) otherwise; range [-0.171573, ∞).
+
+    Derivative: s(x) (1 + x (1 - s(x))) for x > 0 and s(x) (exp(x) + (exp(x) - 1) (1 - s(x))) otherwise.
 
     The minimum is at x = -0.881374.
 
@@ -82,6 +86,8 @@ _HARD_ELISH = Formula(_hard_elish, (_hard_elish_slope,))
 def hard_elish(x: Tensor) -> Tensor:
     """Return x h(x) for x > 0 and (exp(x) - 1) h(x) otherwise, h(x) = min(max((x + 1) / 2, 0), 1).
 
+    Derivative: 1 for x >= 1, x + 1/2 for 0 < x < 1, 0 for x <= -1 and (exp(x) (x + 2) - 1) / 2 otherwise.
+
     The range is [-0.099673, ∞), with the minimum at x = -0.442854. The derivative is 0 at -1 and 1 at 1, the
     outer sides of its jumps.
 
@@ -107,6 +113,8 @@ _FLATTEN_T_SWISH = Formula(_flatten_t_swish, (_flatten_t_swish_slope,))
 
 def flatten_t_swish(x: Tensor, t: float = -0.2) -> Tensor:
     """Return max(x, 0) s(x) + t, -1 <= t <= 0; range [t, ∞), derivative 0 at 0.
+
+    Derivative: s(x) (1 + x (1 - s(x))) for x > 0 and 0 otherwise.
 
     References
     ----------

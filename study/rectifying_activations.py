@@ -36,6 +36,8 @@ _RELU6 = Formula(
 def relu6(x: Tensor) -> Tensor:
     """Return min(max(x, 0), 6); range [0, 6], derivative 0 at 0 and at 6.
 
+    Derivative: 1 for 0 < x < 6 and 0 otherwise.
+
     References
     ----------
     A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
@@ -50,7 +52,11 @@ _SQUARED_RELU = Formula(
 
 
 def squared_relu(x: Tensor) -> Tensor:
-    """Return max(x, 0)²; range [0, ∞); infinite where the square is beyond the dtype.
+    """Return max(x, 0)²; range [0, ∞).
+
+    Derivative: 2 max(x, 0).
+
+    Value and derivative are infinite where they are beyond the dtype.
 
     References
     ----------
@@ -61,15 +67,18 @@ def squared_relu(x: Tensor) -> Tensor:
 
 
 _STAR_RELU = Formula(
-    lambda op, x: _STAR_SCALE * (op.maximum(x, 0.0) * op.maximum(x, 0.0)) + _STAR_BIAS,
+    lambda op, x: (_STAR_SCALE * op.maximum(x, 0.0)) * op.maximum(x, 0.0) + _STAR_BIAS,
     (lambda op, x: (2 * _STAR_SCALE) * op.maximum(x, 0.0),),
 )
 
 
 def star_relu(x: Tensor) -> Tensor:
-    """Return 0.8944 max(x, 0)² - 0.4472; range [-0.4472, ∞); infinite where the square is beyond the dtype.
+    """Return 0.8944 max(x, 0)² - 0.4472; range [-0.4472, ∞).
+
+    Derivative: 1.7889 max(x, 0).
 
     Of standard normal x, mean 0 and variance 1. The published function learns both constants from here on.
+    Value and derivative are infinite where they are beyond the dtype.
 
     References
     ----------
@@ -86,6 +95,8 @@ _CELU = Formula(
 
 def celu(x: Tensor, a: float = 1.5) -> Tensor:
     """Return x for x > 0 and a (exp(x / a) - 1) otherwise, 0.1 <= a <= 10; range (-a, ∞).
+
+    Derivative: 1 for x > 0 and exp(x / a) otherwise.
 
     a = 1 is `elu`.
 
@@ -110,7 +121,9 @@ _SERLU = Formula(_serlu, (_serlu_slope,))
 
 
 def serlu(x: Tensor) -> Tensor:
-    """Return λ x for x > 0 and λ α x exp(x) otherwise, λ = 1.0786, α = 2.9043; range [-1.152428, ∞).
+    """Return λ x for x > 0 and λ α x exp(x) otherwise, λ = 1.0786, α = 2.9043; range [-1.152425, ∞).
+
+    Derivative: λ for x > 0 and λ α (1 + x) exp(x) otherwise.
 
     The minimum is at x = -1. Of standard normal x, mean 0 and variance 1. Infinite where λ x is beyond
     the dtype.
@@ -131,6 +144,8 @@ _ISRLU = Formula(
 
 def isrlu(x: Tensor, a: float = 1.0) -> Tensor:
     """Return x for x > 0 and x / sqrt(1 + a x²) otherwise, 0.1 <= a <= 10; range (-1/sqrt(a), ∞).
+
+    Derivative: 1 for x > 0 and 1 / (1 + a x²)^1.5 otherwise.
 
     References
     ----------
@@ -158,6 +173,8 @@ _SQUAREPLUS = Formula(_squareplus, (_squareplus_slope,))
 def squareplus(x: Tensor, b: float = 4.0) -> Tensor:
     """Return (x + sqrt(x² + b)) / 2, 0.1 <= b <= 10; range (0, ∞).
 
+    Derivative: (1 + x / sqrt(x² + b)) / 2.
+
     References
     ----------
     J. T. Barron, "Squareplus: a softplus-like algebraic rectifier", 2021, arXiv:2112.11687.
@@ -180,6 +197,8 @@ _SPARSE_PLUS = Formula(_sparse_plus, (_sparse_plus_slope,))
 def sparse_plus(x: Tensor) -> Tensor:
     """Return 0 for x <= -1, x for x >= 1 and (x + 1)² / 4 between; range [0, ∞).
 
+    Derivative: min(max((x + 1) / 2, 0), 1).
+
     References
     ----------
     JAX, `jax.nn.sparse_plus`, 2023: the integral of the sparse sigmoid, as softplus is that of the
@@ -198,6 +217,8 @@ _SOFT_SHRINK = Formula(
 def soft_shrink(x: Tensor, a: float = 0.5) -> Tensor:
     """Return x moved by a towards 0, and 0 within a of it, 0 < a <= 10; range (-∞, ∞), derivative 0 at ±a.
 
+    Derivative: 1 for abs(x) > a and 0 otherwise.
+
     References
     ----------
     D. L. Donoho, "De-noising by soft-thresholding", IEEE Transactions on Information Theory 41(3), 1995.
@@ -214,6 +235,8 @@ _HARD_SHRINK = Formula(
 
 def hard_shrink(x: Tensor, a: float = 0.5) -> Tensor:
     """Return x where it is more than a from 0, and 0 elsewhere, 0 < a <= 10; range (-∞, ∞), a jump at ±a.
+
+    Derivative: 1 for abs(x) > a and 0 otherwise.
 
     References
     ----------
@@ -232,6 +255,8 @@ _THRESHOLD = Formula(
 
 def threshold(x: Tensor, theta: float = 1.0) -> Tensor:
     """Return x for x > θ and 0 otherwise, 0 <= θ <= 10; range {0} and (θ, ∞), a jump at θ.
+
+    Derivative: 1 for x > θ and 0 otherwise.
 
     The derivative at θ is 0. θ = 0 is `relu`.
 
@@ -265,6 +290,8 @@ _TANH_SHRINK = Formula(_tanh_shrink, (_tanh_shrink_slope,))
 def tanh_shrink(x: Tensor) -> Tensor:
     """Return x - tanh(x); range (-∞, ∞), derivative 0 at 0.
 
+    Derivative: tanh(x)².
+
     References
     ----------
     R. Collobert, K. Kavukcuoglu, C. Farabet, "Torch7: a Matlab-like environment for machine learning",
@@ -288,6 +315,8 @@ _BENT_IDENTITY = Formula(_bent_identity, (_bent_identity_slope,))
 
 def bent_identity(x: Tensor) -> Tensor:
     """Return x + (sqrt(x² + 1) - 1) / 2; range (-∞, ∞), slope 0.5 on the far left and 1.5 on the far right.
+
+    Derivative: 1 + x / (2 sqrt(x² + 1)).
 
     The value is infinite where it is beyond the dtype.
 

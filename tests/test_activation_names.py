@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study import activations
-from study.activations import canonical, get, parse
+from study.activations import ACTIVATIONS, canonical, get, parse
 from study.errors import InputError
 
 X = np.linspace(-12, 12, 97)
@@ -106,3 +106,17 @@ def test_get_binds_parameters_and_resolves_references() -> None:
     assert get("numpy:tanh") is np.tanh
     with pytest.raises(InputError, match="no module 'no_such_module'"):
         get("no_such_module:f")
+
+
+def test_every_function_can_be_imported_by_its_name() -> None:
+    for name, function in ACTIVATIONS.items():
+        assert getattr(activations, name) is function
+    assert set(activations.__all__) > {*ACTIVATIONS, "get"}
+    assert all(hasattr(activations, name) for name in activations.__all__)
+
+
+def test_the_name_of_a_layer_is_told_from_a_misspelt_function() -> None:
+    with pytest.raises(InputError, match=r"'prelu' .*\.PReLU, .* write 'leaky_relu'"):
+        parse("prelu")
+    with pytest.raises(InputError, match=r"'BetaMish' .*learned_activations\.BetaMish"):
+        parse("BetaMish(2)")

@@ -11,12 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
 from activation_frameworks import jets_with_jax, jets_with_tensorflow, with_tensorflow
 from activation_references import KINKS, MANY, NAMES, POINTS, assert_right, dtypes, names
-from more_activation_references import GROWING, MORE
+from more_activation_references import GROWING, MORE, QUADRATIC
 
 from study import activations
 from study.activations import ACTIVATIONS, get, parse
@@ -83,6 +84,24 @@ def test_finite_for_every_finite_input(framework: str, dtype: str) -> None:
     for name, computed in FRAMEWORKS[framework]({name: get(name) for name in NAMES}, x).items():
         for got in (*computed, get(name)(x)):
             assert np.isfinite(got.astype(np.float64)).all(), name
+
+
+@pytest.mark.parametrize("dtype", MANY)
+@frameworks
+def test_infinite_only_where_the_true_number_is_beyond_the_dtype(framework: str, dtype: str) -> None:
+    x = MANY[dtype]
+    limits = ml_dtypes.finfo(x.dtype)
+    border = 1 + 4 * float(limits.eps)
+    exact = FRAMEWORKS["jax"]({name: get(name) for name in GROWING}, x.astype(np.float64))
+    for name, computed in FRAMEWORKS[framework]({name: get(name) for name in GROWING}, x).items():
+        for k, got in ((0, get(name)(x)), (0, computed[0]), (1, computed[1])):
+            true = abs(exact[name][k])
+            infinite = np.isinf(got.astype(np.float64))
+            assert not infinite[true < float(limits.max) / border].any(), name
+            assert infinite[true > float(limits.max) * border].all(), name
+            assert infinite.any() == (k == 0 or name in QUADRATIC), name
+    largest = np.array([limits.max], x.dtype)
+    assert get("selu")(largest) == largest
 
 
 @pytest.mark.parametrize(

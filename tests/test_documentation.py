@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from study.activations import ACTIVATIONS, canonical
+from study.activations import ACTIVATIONS, written_out
 from study.architectures import ARCHITECTURES
 from study.datacards import DATASETS
 from sweeps.settings import TRAINING_SETTINGS
@@ -60,7 +60,28 @@ def test_the_catalogues_are_listed_in_full() -> None:
     networks = first_cells(text_of("docs/architectures.md"))
     assert networks >= {name for name, entry in ARCHITECTURES.items() if entry.task == "classification"}
     layers = {"PReLU", "BetaSwish", "BetaMish"}
-    assert first_cells(text_of("docs/activations.md")) - layers == {canonical(name) for name in ACTIVATIONS}
+    assert first_cells(text_of("docs/activations.md")) - layers == {written_out(name) for name in ACTIVATIONS}
+
+
+# Keras' own, when it writes TensorFlow's variables into a file.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_code_on_the_page_of_activations_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+    import numpy as np
+
+    from study import activations
+
+    monkeypatch.chdir(tmp_path)
+    page = text_of("docs/activations.md")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    names: dict[str, object] = {"keras": keras, "x": np.linspace(-3, 3, 13, dtype=np.float32)}
+    for block in blocks:
+        exec(block, names | {"beta": np.float32(1.5)})
+    calls = re.findall(r"`(\w+\(x(?:, [\d.]+)?\))`", page)
+    assert {"mish(x)", "e_swish(x, 1.75)", "isru(x, 2.0)"} <= set(calls)
+    for call in calls:
+        exec(f"from study.activations import {call.partition('(')[0]}\n{call}", names | vars(activations))
 
 
 def test_every_sweep_that_ships_is_in_the_table_with_its_question() -> None:

@@ -59,6 +59,13 @@ def test_a_plain_function_comes_back_as_that_of_keras(tmp_path: Path) -> None:
     assert float(read(x)[0, 0]) == pytest.approx(-0.2)
 
 
+def test_a_string_is_looked_up_among_the_activations_of_keras_alone() -> None:
+    """Why there is no call after which `activation="serf"` works: the page says so."""
+    serf = {"serf": activations.ACTIVATIONS["serf"]}
+    with keras.saving.custom_object_scope(serf), pytest.raises(ValueError, match="Could not interpret"):
+        keras.layers.Dense(4, activation="serf")
+
+
 @pytest.mark.parametrize(
     ("name", "message"), [("mihs", "did you mean 'mish'"), ("os:system", "your own function")]
 )
