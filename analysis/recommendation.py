@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from analysis.statements import RIVAL, Findings, statement_evidence, statements
-from analysis.statistics.compare import Comparison
+from analysis.statements import RIVAL, Findings, stands_on_levels, statement_evidence, statements
+from analysis.statistics.compare import Comparison, Verdict
 from analysis.statistics.estimates import ALPHA
 from analysis.statistics.gates import Gate
 from analysis.statistics.thresholds import Threshold
@@ -18,6 +18,7 @@ from analysis.summaries import (
     level_sentences,
     level_summary,
     p_text,
+    silence_sentence,
 )
 from study.question import Question
 
@@ -83,14 +84,12 @@ def _stated(
     provisional: bool,
 ) -> FactorSummary:
     """Return the summary of one parameter with statements in the place of the levels they replace."""
-    adjusted = [found.gate.p_adjusted for found in findings.values()]
-    tested = [p for p in adjusted if p is not None]
+    tested = {
+        rival: found.gate.p_adjusted for rival, found in findings.items() if found.gate.p_adjusted is not None
+    }
     if not tested:
         return plain
-    matters = f"{'yes' if min(tested) <= ALPHA else 'no sign'} (p {p_text(min(tested))})"
     spoken = statements(list(findings.values()), question)
-    if not spoken:
-        return dataclasses.replace(plain, matters=matters)
     wins: list[str] = []
     elsewhere: list[str] = []
     sentences: list[str] = []
@@ -112,6 +111,12 @@ def _stated(
         wins += [there] if there != NONE_SHOWN else []
         elsewhere += [other] if other != "-" else []
         sentences += level_sentences(rest, listed.levels, question, len(findings))
+    about = [found for rival, found in findings.items() if rival in named]
+    spoken_of = [row for found in about for row in (found.rows if found.gate.matters else [found.headline])]
+    sentences += list(filter(None, [silence_sentence(spoken_of)]))
+    for caveat in _caveats(rest, about, findings):
+        elsewhere.append(caveat)
+        sentences.append(f"{caveat[0].upper()}{caveat[1:]}.")
     not_run = [level.level for level in plain.levels if not level.run]
     if not_run and not rest:
         elsewhere.append(f"no pair: {', '.join(not_run)}")
@@ -122,8 +127,40 @@ def _stated(
         elsewhere="; ".join(elsewhere) or "-",
         evidence=_evidence(rows, findings, named, question),
         sentence=advice(sentences, provisional=provisional),
-        matters=matters,
+        matters=_matters(tested),
     )
+
+
+def _caveats(
+    rest: Sequence[Comparison], spoken: Sequence[Findings], findings: Mapping[str, Findings]
+) -> list[str]:
+    """Return what must be known of levels that are listed: that they may not differ, that some are bins."""
+    alike = [
+        rival
+        for rival, found in findings.items()
+        if found.gate.p_adjusted is not None
+        and not found.gate.matters
+        and len({row.verdict for row in rest if row.rival == rival}) > 1
+    ]
+    against = f" against {joined(alike)}" if len(alike) < len(findings) else ""
+    caveats = [f"the levels are not shown to differ{against}"] if alike else []
+    listed = [row for row in rest if row.verdict is not Verdict.NOT_ENOUGH_EVIDENCE]
+    for found in spoken:
+        if stands_on_levels(found):
+            listed += [row for row in found.rows if row.verdict in (Verdict.WINS, Verdict.LOSES)]
+    ranges = any(found.factor.levels is None and not found.factor.integer for found in findings.values())
+    if not ranges and any(row.level_low != row.level_high for row in listed):
+        caveats.append("each range was tested as a whole")
+    return caveats
+
+
+def _matters(tested: Mapping[str, float]) -> str:
+    """Return the cell `Matters?` from the adjusted p by rival, with the rivals where only some are meant."""
+    smallest = p_text(min(tested.values()))
+    passed = [rival for rival, p in tested.items() if p <= ALPHA]
+    if not passed:
+        return f"no sign (p {smallest})"
+    return f"yes{f' against {joined(passed)}' if len(passed) < len(tested) else ''} (p {smallest})"
 
 
 def _evidence(
@@ -144,5 +181,5 @@ def _evidence(
         weakest = max(known)[1]
         parts.append(weakest if len(known) == 1 else f"weakest of {len(known)}: {weakest}")
     if rest:
-        parts.append(evidence_text(rest, question))
+        parts.append(evidence_text(rest, question, several=len(findings) > 1))
     return "; ".join(parts)

@@ -18,6 +18,8 @@ from analysis.summaries import (
     amount_text,
     interval_text,
     joined,
+    p_text,
+    percent_text,
     quantity_text,
     support_text,
     unit_name,
@@ -142,7 +144,9 @@ def _without_sign(found: Findings, question: Question) -> Hashable | None:
         Verdict.LOSES: ("", f"{RIVAL} at {any_value}", "loses to"),
         Verdict.TIES: ("", f"ties with {RIVAL} at {any_value}", "ties with"),
     }[verdict]
-    return Statement(wins, elsewhere, f"At any tested {name}, {focus} {verb} {RIVAL}; {NO_SIGN}.")
+    return Statement(
+        wins, elsewhere, f"At any tested {name}, {focus} {verb} {RIVAL}; no sign that {name} matters to that."
+    )
 
 
 def _open(group: Sequence[Findings], question: Question) -> Statement:
@@ -157,8 +161,8 @@ def _open(group: Sequence[Findings], question: Question) -> Statement:
     return Statement(
         "",
         f"not settled against {RIVAL}{more}",
-        f"There is no sign that {group[0].factor.name} matters, and not enough evidence against "
-        f"{RIVAL}{more}.",
+        f"Against {RIVAL} there is no sign that {group[0].factor.name} matters, and not enough "
+        f"evidence{more}.",
     )
 
 
@@ -239,9 +243,9 @@ def _not_shown(found: Findings, threshold: Threshold, question: Question) -> Sta
     )
 
 
-def _measure(factor: Factor) -> str:
-    """Return what follows a number of a factor, such as ` layers`."""
-    noun = _NOUNS.get(factor.name)
+def _measure(factor: Factor, question: Question) -> str:
+    """Return what follows a number of a factor, such as ` layers`; of runs from elsewhere it is not known."""
+    noun = _NOUNS.get(factor.name) if question.architecture else None
     return " × base" if factor.relative else f" {noun}" if noun else ""
 
 
@@ -249,7 +253,7 @@ def _everywhere(factor: Factor, found: Threshold, inside: RegionGain, question: 
     assert found.first is not None
     upward = found.direction == "increasing"
     start, which, side = ("from", "lowest", "below") if upward else ("up to", "highest", "above")
-    where = f"{start} {number_text(found.first, 3)}{_measure(factor)}, the {which} tested"
+    where = f"{start} {number_text(found.first, 3)}{_measure(factor, question)}, the {which} tested"
     end = found.high if upward else found.low
     if end is not None:
         where += f"; a threshold, if any, lies {side} {number_text(end, 3)}"
@@ -275,7 +279,7 @@ def _threshold(group: Sequence[Findings], question: Question) -> Statement:
     gains = _gain(least, question) if len(found) == 1 else f"beats {RIVAL}"
     cells, words = _other_side(found, f"{'up to' if upward else 'from'} {point}", question)
     return Statement(
-        f"{'more' if upward else 'less'} than {point}{_measure(factor)} ({within})",
+        f"{'more' if upward else 'less'} than {point}{_measure(factor, question)} ({within})",
         cells,
         f"With {factor.name} {'above' if upward else 'below'} {point} ({within}; tested {tested}), "
         f"{question.focus} {gains}; elsewhere {words}.",
@@ -314,6 +318,11 @@ def _gain(inside: RegionGain, question: Question) -> str:
     return f"gains {amount} {question.unit} over {RIVAL} [{', '.join(ends)}]"
 
 
+def stands_on_levels(found: Findings) -> bool:
+    """Return whether what is said of a factor that matters lists its levels, not the sides of a threshold."""
+    return found.gate.matters and winning_side(found) is None
+
+
 def statement_evidence(found: Findings, question: Question, *, several: bool) -> tuple[float, str] | None:
     """Return what a statement stands on, after its p to find the weakest; None where it is the levels."""
     inside = winning_side(found)
@@ -328,9 +337,9 @@ def statement_evidence(found: Findings, question: Question, *, several: bool) ->
     if outside is not None and outside.units:
         there += f", {interval_text(outside, question.delta)} elsewhere"
         units += f" + {outside.units}"
-    rate, low, high = (
-        f"{(value or 0.0) * 100:.0f}"
-        for value in (inside.win_rate, inside.win_rate_low, inside.win_rate_high)
-    )
-    details = f"win rate there {rate} % [{low}, {high}]; {units} {unit_name(question.design)}"
-    return (inside.p or 0.0), f"{there} ({details})"
+    details = [
+        f"p there {p_text(inside.p)}",
+        f"win rate there {percent_text(inside.win_rate, inside.win_rate_low, inside.win_rate_high)}",
+        f"{sum(row.pairs for row in found.rows)} pairs of {units} {unit_name(question.design)}",
+    ]
+    return (inside.p or 0.0), f"{there} ({'; '.join(details)})"

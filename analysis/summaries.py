@@ -69,7 +69,8 @@ class FactorSummary:
         The row as a sentence to act on, plain text.
     matters : str
         The cell `Matters?`: whether the difference depends on the parameter at all, with the adjusted
-        p of its gate, the smallest over the rivals. `-` where that was not asked.
+        p of its gate, the smallest over the rivals, and with the rivals where it does against some of
+        them alone. `-` where that was not asked.
     """
 
     parameter: str | None
@@ -87,6 +88,11 @@ def unit_name(design: Structure) -> str:
     if design == "unpaired":
         return "configurations per activation"
     return "replicates" if design == "ofat" else "configurations"
+
+
+def pair_name(design: Structure) -> str:
+    """Return what is counted where a table counts pairs, in the plural."""
+    return "runs" if design == "unpaired" else "pairs"
 
 
 def amount_text(value: float, delta: float, *, signed: bool = False) -> str:
@@ -138,16 +144,43 @@ def joined(names: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]])
 
 
+def silence_text(comparison: Comparison) -> str:
+    """Return which share of the pairs says nothing, where it is more than a tie may have; else empty."""
+    share = comparison.uninformative or 0.0
+    return f"{share * 100:.0f} % of the pairs say nothing" if share > UNINFORMATIVE_LIMIT else ""
+
+
+def silence_sentence(comparisons: Sequence[Comparison]) -> str:
+    """Return in how many pairs both sides failed or stayed at chance, where they are too many; else empty."""
+    silent = [row for row in comparisons if silence_text(row)]
+    if not silent:
+        return ""
+    worst = max(silent, key=lambda row: row.uninformative or 0.0)
+    rivals = list(dict.fromkeys(row.rival for row in silent))
+    levels = list(dict.fromkeys(row.level for row in silent if row.level is not None))
+    where = f" at {worst.parameter} {joined(levels, 'or')}" if levels else ""
+    most = "up to " if len(silent) > 1 else ""
+    return (
+        f"Against {joined(rivals, 'or')}{where}, {most}{silence_text(worst)}: both sides failed or stayed at "
+        "chance."
+    )
+
+
+def percent_text(share: float | None, low: float | None, high: float | None, digits: int = 0) -> str:
+    """Return a share with its interval in percent, `-` where there is none."""
+    if share is None or low is None or high is None:
+        return "-"
+    middle, *ends = (f"{value * 100:.{digits}f}" for value in (share, low, high))
+    return f"{middle} % [{', '.join(ends)}]"
+
+
 def remarks(comparison: Comparison, design: Structure) -> tuple[str, ...]:
     """Return what a reader of one comparison must know beside its numbers, as short phrases."""
     found: list[str] = []
     if comparison.units and comparison.p_adjusted is None:
         found.append(f"too few {unit_name(design)} for a verdict")
-    if comparison.uninformative is not None and comparison.uninformative > UNINFORMATIVE_LIMIT:
-        found.append(
-            f"{comparison.uninformative * 100:.0f} % of the pairs say nothing (both failed or stayed at "
-            "chance): never called a tie"
-        )
+    if silence := silence_text(comparison):
+        found.append(f"{silence} (both failed or stayed at chance): never called a tie")
     decided = comparison.verdict in (Verdict.WINS, Verdict.LOSES)
     if decided and comparison.failure_share is not None and comparison.failure_share >= 0.5:
         found.append(f"{comparison.failure_share * 100:.0f} % of the difference comes from failures")
@@ -244,21 +277,23 @@ def support_text(comparison: Comparison, kind: str, question: Question, *, sever
         f"{'over' if wins else 'against'} {comparison.rival}" if several else "",
         f"at {comparison.level}" if comparison.level is not None else "",
     ]
+    rate = percent_text(comparison.win_rate, comparison.win_rate_low, comparison.win_rate_high)
     details = [
         kind,
         f"adjusted p{' of a tie' if of_tie else ''} {p_text(doubt)}",
-        f"{comparison.units} {unit_name(question.design)}",
+        f"win rate {rate}",
+        f"{comparison.pairs} {pair_name(question.design)} of {comparison.units} {unit_name(question.design)}",
+        silence_text(comparison),
         "" if all(comparison.stable_under.values()) else "fragile",
     ]
     return f"{' '.join(filter(None, parts))} ({'; '.join(filter(None, details))})"
 
 
-def evidence_text(comparisons: Sequence[Comparison], question: Question) -> str:
-    """Return what a row stands on, see `FactorSummary`."""
+def evidence_text(comparisons: Sequence[Comparison], question: Question, *, several: bool) -> str:
+    """Return what a row stands on, see `FactorSummary`; with `several` rivals each is named."""
     judged = [row for row in comparisons if row.p_adjusted is not None]
     if not judged:
         return "too few pairs" if any(row.pairs for row in comparisons) else "no pairs"
-    several = len({row.rival for row in comparisons}) > 1
     by_verdict = {verdict: [row for row in judged if row.verdict is verdict] for verdict in Verdict}
     found = [
         (by_verdict[Verdict.WINS], "weakest of {} wins"),
@@ -302,7 +337,7 @@ def level_sentences(
 
     def where(some: Sequence[str]) -> str:
         if parameter is None:
-            return "On average over the configurations"
+            return f"On average over the {'configurations' if question.factors else 'replicates'}"
         return (
             f"At every tested {parameter}"
             if len(some) == len(run) > 1
@@ -321,6 +356,7 @@ def level_sentences(
     for who, at in open_groups:
         parts.append(f"{where(at)}, there is not enough evidence against {rivals(who, 'any rival')}.")
     parts += [_settling(comparisons, question)] if open_groups else []
+    parts.append(silence_sentence(comparisons))
     not_run = [level.level for level in levels if not level.run]
     if not_run:
         parts.append(
@@ -351,6 +387,6 @@ def level_summary(
         levels=levels,
         wins=wins,
         elsewhere=elsewhere,
-        evidence=evidence_text(comparisons, question),
+        evidence=evidence_text(comparisons, question, several=rivals > 1),
         sentence=advice(level_sentences(comparisons, levels, question, rivals), provisional=provisional),
     )

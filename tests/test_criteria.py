@@ -75,8 +75,10 @@ def test_the_row_of_the_well_known_table() -> None:
     assert found.wins == "sgd, adam"
     assert found.elsewhere == "relu at nadam"
     assert found.evidence == (
-        "+1.00 [+0.70, +1.30] points at adam (weakest of 2 wins; adjusted p 0.04; 30 configurations); "
-        "-1.00 [-1.30, -0.70] points at nadam (adjusted p 0.02; 30 configurations)"
+        "+1.00 [+0.70, +1.30] points at adam (weakest of 2 wins; adjusted p 0.04; "
+        "win rate 60 % [40, 80]; 30 pairs of 30 configurations); "
+        "-1.00 [-1.30, -0.70] points at nadam (adjusted p 0.02; "
+        "win rate 60 % [40, 80]; 30 pairs of 30 configurations)"
     )
     assert found.sentence == (
         "With optimizer sgd or adam, mish beats relu. With optimizer nadam, relu beats mish."
@@ -121,7 +123,8 @@ def test_nothing_settled_shows_what_came_nearest() -> None:
     assert (found.wins, found.elsewhere) == ("none shown", "not settled")
     assert found.evidence == (
         "+0.20 [-0.10, +0.50] points at adam "
-        "(nearest to a verdict; adjusted p of a tie 0.06; 30 configurations)"
+        "(nearest to a verdict; adjusted p of a tie 0.06; "
+        "win rate 60 % [40, 80]; 30 pairs of 30 configurations)"
     )
 
 
@@ -135,7 +138,7 @@ def test_ties_are_evidence_only_where_nobody_wins() -> None:
 
 def test_a_fragile_verdict_is_marked_where_it_is_the_evidence() -> None:
     found = summary(row("relu", WINS, "sgd", stable_under={"cap_0.6": True, "cap_2": False}), question=ONE)
-    assert found.evidence.endswith("(adjusted p 0.02; 30 configurations; fragile)")
+    assert found.evidence.endswith("30 pairs of 30 configurations; fragile)")
 
 
 @pytest.mark.parametrize(

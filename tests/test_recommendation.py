@@ -89,7 +89,7 @@ def test_a_threshold_is_said_with_its_set_its_gain_and_who_wins_elsewhere() -> N
     assert found.matters == "yes (p 0.01)"
     assert found.evidence == (
         "+0.94 [+0.64, +1.24] points there, -0.61 [-0.91, -0.31] elsewhere "
-        "(win rate there 80 % [70, 90]; 60 + 60 configurations)"
+        "(p there 0.001; win rate there 80 % [70, 90]; 120 pairs of 60 + 60 configurations)"
     )
     assert found.sentence == (
         "With depth above 14 (95 % set 8 to 17; tested 2 to 30), mish gains 0.94 points over relu "
@@ -176,8 +176,61 @@ def test_a_factor_without_a_sign_says_the_overall_verdict(
 
 def test_a_level_that_contradicts_the_overall_verdict_is_not_hidden() -> None:
     found = said(depth((LOSES, OPEN, OPEN, WINS)), [gate("depth", 0.06)], overall=WINS)
-    assert (found.wins, found.elsewhere) == ("26 to 30", "relu at 2 to 8; not settled: 11 to 14, 17 to 23")
+    assert found.wins == "26 to 30"
+    assert found.elsewhere == (
+        "relu at 2 to 8; not settled: 11 to 14, 17 to 23; the levels are not shown to differ"
+    )
     assert found.matters == "no sign (p 0.06)"
+    assert found.sentence.endswith("The levels are not shown to differ.")
+
+
+def binned(verdicts: tuple[Verdict, ...]) -> list[Comparison]:
+    """Return levels of which the row holds more than one tested value."""
+    ends = [(2, 8), (11, 14), (17, 23), (26, 30)]
+    return [
+        dataclasses.replace(row, level_low=low, level_high=high)
+        for row, (low, high) in zip(depth(verdicts), ends, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["not_shown", "not_one_threshold"])
+def test_bins_that_are_listed_are_said_to_be_bins(outcome: str) -> None:
+    found = said(
+        binned((WINS, OPEN, LOSES, LOSES)), [gate("depth", 0.01)], (turned(outcome=outcome, point=None),)
+    )
+    assert found.elsewhere.startswith("relu at 17 to 23, 26 to 30")
+    assert found.elsewhere.endswith("; each range was tested as a whole")
+    assert found.sentence.endswith("Each range was tested as a whole.")
+    by_threshold = said(binned((LOSES, LOSES, WINS, WINS)), [gate("depth", 0.01)], (turned(),))
+    assert "as a whole" not in by_threshold.elsewhere
+
+
+def test_the_sentence_of_one_rival_does_not_speak_of_the_others() -> None:
+    levels = [*depth((OPEN, OPEN, OPEN, OPEN)), *depth((OPEN, OPEN, OPEN, WINS), "swish {x}")]
+    gates = [gate("depth", 0.4), gate("depth", 0.002, "swish {x}")]
+    other = turned("swish {x}", outcome="not_one_threshold", point=None)
+    found = said(levels, gates, (other,), question=TWO)
+    assert found.matters == "yes against swish {x} (p 0.002)"
+    assert "Against relu there is no sign that depth matters, and not enough evidence: about 40" in (
+        found.sentence
+    )
+
+
+def test_pairs_that_say_nothing_are_said_of_wins_too() -> None:
+    said_of = recommend(
+        [row(None, None, WINS, uninformative=0.79), *depth((WINS, WINS, WINS, WINS))],
+        [gate("depth", 0.4)],
+        (),
+        ONE,
+        provisional=False,
+    )
+    share = "Against relu, 79 % of the pairs say nothing: both sides failed or stayed at chance."
+    for found in said_of:
+        assert found.sentence.endswith(share)
+        assert "79 % of the pairs say nothing" in found.evidence
+    levels = [row("depth", "3", WINS, uninformative=0.3), row("depth", "8", LOSES, uninformative=0.5)]
+    listed = said(levels, [])
+    assert "Against relu at depth 3 or 8, up to 50 % of the pairs say nothing" in listed.sentence
 
 
 def names(**verdicts: Verdict) -> list[Comparison]:
@@ -238,6 +291,13 @@ def test_rivals_of_which_different_things_are_known_are_named() -> None:
     assert "not settled against swish {x}: about 40 more configurations would decide 0.5 points" in (
         found.elsewhere
     )
+
+
+def test_evidence_of_the_levels_of_one_rival_names_it_beside_others() -> None:
+    levels = [*depth((OPEN, OPEN, OPEN, OPEN)), *depth((OPEN, OPEN, OPEN, WINS), "swish {x}")]
+    gates = [gate("depth", 0.4), gate("depth", 0.03, "swish {x}", ordered=False)]
+    found = said(levels, gates, question=TWO)
+    assert "points over swish {x} at 26 to 30" in found.evidence
 
 
 def test_without_gates_the_levels_speak() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from analysis.against_itself import AgainstItself, RowShares
 from analysis.statistics.estimates import MINIMUM_UNITS
 from analysis.statistics.shares import Share
-from analysis.summaries import quantity_text, unit_name
+from analysis.summaries import percent_text, quantity_text, unit_name
 from analysis.tables.csv_text import csv_text, flat
-from analysis.tables.evidence import OVERALL, Rows, percent_text
+from analysis.tables.evidence import OVERALL, Rows
 from analysis.tables.markdown import markdown_escape, markdown_table
 
 SCHEMA = "mishstudy-aa/1"
@@ -18,7 +18,7 @@ SCHEMA = "mishstudy-aa/1"
 
 def share_text(one: Share) -> str:
     """Return a share with its interval in percent."""
-    return percent_text(one.value, one.low, one.high)
+    return percent_text(one.value, one.low, one.high, digits=1)
 
 
 def verdict_rows(found: AgainstItself) -> Rows:

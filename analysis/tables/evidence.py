@@ -5,7 +5,7 @@ from analysis.profile import level_words
 from analysis.statistics.gates import Gate
 from analysis.statistics.levels import number_text
 from analysis.statistics.thresholds import RegionGain, Threshold
-from analysis.summaries import amount_text, interval_text, joined, p_text, unit_name
+from analysis.summaries import amount_text, interval_text, joined, p_text, percent_text, unit_name
 
 Rows = list[dict[str, str]]
 """A table as text: one dict per row, column heading to cell."""
@@ -70,15 +70,7 @@ def _gain(side: RegionGain | None, table: CriteriaTable) -> str:
 def _win_rate(side: RegionGain | None) -> str:
     if side is None:
         return "-"
-    return percent_text(side.win_rate, side.win_rate_low, side.win_rate_high)
-
-
-def percent_text(share: float | None, low: float | None, high: float | None) -> str:
-    """Return a share with its interval in percent."""
-    if share is None or low is None or high is None:
-        return "-"
-    middle, *ends = (f"{value * 100:.1f}" for value in (share, low, high))
-    return f"{middle} % [{', '.join(ends)}]"
+    return percent_text(side.win_rate, side.win_rate_low, side.win_rate_high, digits=1)
 
 
 def failure_rows(table: CriteriaTable) -> Rows:
@@ -97,7 +89,7 @@ def failure_rows(table: CriteriaTable) -> Rows:
                 "Activation": rate.activation,
                 "Blocks" if table.profiled else "Trainings": str(rate.trainings),
                 "Failed": str(rate.failed),
-                "Failure rate [95 %]": percent_text(rate.rate, rate.low, rate.high),
+                "Failure rate [95 %]": percent_text(rate.rate, rate.low, rate.high, digits=1),
                 "At chance": str(rate.stuck),
                 f"{table.metric} where trained [95 %]": metric,
                 f"{table.focus} minus it where both trained": (

@@ -16,7 +16,7 @@ from analysis.profile import profile_line
 from analysis.statistics.compare import Comparison, Verdict
 from analysis.statistics.gates import Gate
 from analysis.statistics.thresholds import Threshold
-from analysis.summaries import interval_text, p_text, remarks, unit_name
+from analysis.summaries import interval_text, p_text, percent_text, remarks, unit_name
 from analysis.tables import tuned
 from analysis.tables.cells import escaped_cells
 from analysis.tables.csv_text import csv_text
@@ -65,7 +65,8 @@ def verdict_text(comparison: Comparison, table: CriteriaTable) -> str:
     if comparison.size is not None:
         text += ", clear" if comparison.size == "clear" else ", size unclear"
     if comparison.verdict is Verdict.NOT_ENOUGH_EVIDENCE and comparison.units_to_settle is not None:
-        text += f" (about {comparison.units_to_settle} {unit_name(table.design)} would settle it)"
+        where = "" if comparison.level is None else " at this level"
+        text += f" (about {comparison.units_to_settle} {unit_name(table.design)}{where} would settle it)"
     return f"provisional: {text}" if table.provisional else text
 
 
@@ -74,7 +75,6 @@ def evidence_rows(table: CriteriaTable) -> Rows:
     rows: Rows = []
     for comparison in table.headline + table.levels:
         rate = (comparison.win_rate, comparison.win_rate_low, comparison.win_rate_high)
-        percent = [f"{value * 100:.0f}" for value in rate if value is not None]
         rows.append(
             {
                 "Parameter": comparison.parameter or OVERALL,
@@ -82,7 +82,7 @@ def evidence_rows(table: CriteriaTable) -> Rows:
                 "Rival": comparison.rival,
                 "Verdict": verdict_text(comparison, table),
                 f"Difference in {table.unit} [95 %]": interval_text(comparison, table.delta),
-                "Win rate [95 %]": f"{percent[0]} % [{percent[1]}, {percent[2]}]" if percent else "-",
+                "Win rate [95 %]": percent_text(*rate),
                 "Adj. p": p_text(comparison.p_adjusted),
                 "Adj. p (tie)": p_text(comparison.p_tie_adjusted),
                 f"Failed {table.focus}/rival": f"{comparison.focus_failures}/{comparison.rival_failures}",
