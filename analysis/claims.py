@@ -6,26 +6,28 @@ comparisons that it covers say the same, which needs no further correction for h
 intersection-union test, Berger 1982), and contradicted where at least one says otherwise.
 """
 
-import tomllib
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Literal
 
 from analysis.criteria import CriteriaTable
 from analysis.statistics.compare import Comparison, Verdict
 from analysis.statistics.levels import level_text, number_text
-from study.errors import InputError
 from study.question import Question
-from study.shapes import fits
-from study.training import Level
+from study.training import Level, Training
 
 if TYPE_CHECKING:
     from study.ledger import Record
 
 Says = Literal["wins", "loses", "ties"]
-_Model = TypeVar("_Model")
+
+SETTINGS = frozenset(each.name for each in dataclasses.fields(Training)) - {
+    "dataset", "architecture", "architecture_arguments", "activation", "sweep_seed", "configuration",
+    "replicate",
+}  # fmt: skip
+"""The settings of a training, without the arguments of its network."""
 
 
 class Standing(StrEnum):
@@ -66,10 +68,13 @@ class Claim:
         Of that factor: the levels that it is about, or those that it leaves out.
     above, at_least, below, at_most : float or None
         Bounds of a numeric factor, likewise.
+    also : tuple of Level
+        Levels outside these bounds that it is about as well.
     datasets, architectures : tuple of str
         Those that it is about; empty for any.
-    network : dict of str to Level
-        Arguments that the network has throughout the sweep, such as the depth of a residual one.
+    settings : dict of str to Level
+        What all trainings that it is about share, such as the number of epochs, the learning rate or the
+        depth of a residual network.
     """
 
     id: str
@@ -85,17 +90,25 @@ class Claim:
     at_least: float | None = None
     below: float | None = None
     at_most: float | None = None
+    also: tuple[Level, ...] = ()
     datasets: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
-    network: Mapping[str, Level] = field(default_factory=dict[str, Level])
+    settings: Mapping[str, Level] = field(default_factory=dict[str, Level])
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it is about a part of the values of its factor."""
+        bounds = (self.above, self.at_least, self.below, self.at_most)
+        return any(bound is not None for bound in bounds)
 
     def is_about(self, row: Comparison) -> bool:
         """Whether a level row lies within the claim, with all of its bin."""
-        levels, others = ({level_text(each) for each in some} for some in (self.levels, self.others))
-        if (levels and row.level not in levels) or row.level in others:
+        levels, others, also = (
+            {level_text(each) for each in some} for some in (self.levels, self.others, self.also)
+        )
+        if (levels and row.level not in levels) or row.level in others or self._leaves_out_of(row):
             return False
-        bounds = (self.above, self.at_least, self.below, self.at_most)
-        if all(bound is None for bound in bounds):
+        if not self.bounded or row.level in also:
             return True
         if row.level_low is None or row.level_high is None:
             return False
@@ -105,6 +118,12 @@ class Claim:
             and (self.below is None or row.level_high < self.below)
             and (self.at_most is None or row.level_high <= self.at_most)
         )
+
+    def _leaves_out_of(self, row: Comparison) -> bool:
+        """Whether a bin holds a number that the claim leaves out."""
+        low, high = row.level_low, row.level_high
+        numbers = (level for level in self.others if isinstance(level, int | float))
+        return low is not None and high is not None and any(low <= number <= high for number in numbers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,11 +138,15 @@ class Claims:
         The activation that all of them are about.
     claims : tuple of Claim
         In the order of the file.
+    other_activations, other_factors : tuple of str
+        Names that no catalogue here has and that are meant so, as a paper may have activations of its own.
     """
 
     title: str
     focus: str
     claims: tuple[Claim, ...]
+    other_activations: tuple[str, ...] = ()
+    other_factors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,74 +192,25 @@ class Judgement:
         return tuple(one for one in self.judged if one.standing is not Standing.NOT_COVERED)
 
 
-def read_claims(path: Path) -> Claims:
-    """Read a file of claims.
-
-    Raises
-    ------
-    InputError
-        If it is missing, no TOML, or not made of claims.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else error
-        raise InputError(
-            f"--claims names a TOML file of claims, and {str(path)!r} is none: {what}."
-        ) from None
-    listed = values.get("claims")
-    if not isinstance(listed, list) or not listed:
-        raise InputError(f"{path}: a file of claims has at least one [[claims]], and this one has none.")
-    top = {key: value for key, value in values.items() if key != "claims"}
-    made = [_made(Claim, each, f"{path}: claim {place}") for place, each in enumerate(listed, 1)]
-    seen: set[str] = set()
-    for claim in made:
-        _refuse_nonsense(claim, path)
-        if claim.id in seen:
-            raise InputError(f"{path}: every claim has an id of its own, and {claim.id!r} is there twice.")
-        seen.add(claim.id)
-    return _made(Claims, {**top, "claims": tuple(made)}, str(path))
+def shared_settings(record: "Record") -> dict[str, Level]:
+    """Return the settings that all trainings of a record share, arguments of the network among them."""
+    shared: dict[str, Level] = {}
+    for place, entry in enumerate(record.entries):
+        own = _settings(entry.training)
+        shared = own if place == 0 else {key: level for key, level in shared.items() if own.get(key) == level}
+    return shared
 
 
-def _made(model: type[_Model], values: Any, where: str) -> _Model:
-    """Build a dataclass from what a TOML file holds; lists become tuples."""
-    if not isinstance(values, dict):
-        raise InputError(f"{where} must be a table of keys, and is {str(values)[:60]!r}.")
-    hints = get_type_hints(model)
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    for key, value in given.items():
-        if key not in hints:
-            known = ", ".join(hints)
-            raise InputError(f"{where}: {key[:60]!r} is no key here; the keys are {known}.")
-        if not fits(value, hints[key]):
-            raise InputError(f"{where}: {key} cannot be {str(values[key])[:60]!r}; see docs/claims.md.")
-    needed = (
-        each.name
-        for each in fields(cast(Any, model))
-        if each.default is MISSING and each.default_factory is MISSING
-    )
-    if missing := [name for name in needed if name not in given]:
-        raise InputError(f"{where} lacks the key {missing[0]!r}.")
-    return model(**given)
-
-
-def _refuse_nonsense(claim: Claim, path: Path) -> None:
-    bounds = (claim.above, claim.at_least, claim.below, claim.at_most)
-    about_levels = bool(claim.levels or claim.others) or any(bound is not None for bound in bounds)
-    if about_levels and claim.parameter is None:
-        raise InputError(f"{path}: claim {claim.id!r} names levels and no parameter; say which it is about.")
-    if not claim.rivals:
-        raise InputError(f"{path}: claim {claim.id!r} needs at least one rival.")
-
-
-def network_of(record: "Record") -> dict[str, Level]:
-    """Return the arguments of the network that all trainings of a record share."""
-    trained = [entry.training.architecture_arguments for entry in record.entries]
-    return dict(set(trained[0]).intersection(*trained)) if trained else {}
+def _settings(training: Training) -> dict[str, Level]:
+    own = {name: getattr(training, name) for name in sorted(SETTINGS)}
+    return {
+        **{name: level for name, level in own.items() if level is not None},
+        **dict(training.architecture_arguments),
+    }
 
 
 def judge(
-    claims: Claims, table: CriteriaTable, question: Question, network: Mapping[str, Level] | None = None
+    claims: Claims, table: CriteriaTable, question: Question, shared: Mapping[str, Level] | None = None
 ) -> Judgement:
     """Hold claims against the criteria table of a sweep.
 
@@ -248,35 +222,47 @@ def judge(
         Of the sweep.
     question : Question
         What the sweep asks.
-    network : dict of str to Level, optional
-        What `network_of` returned; without it, claims about a network with such arguments are not covered.
+    shared : dict of str to Level, optional
+        What `shared_settings` returned; without it, claims about such settings are not covered.
 
     Notes
     -----
     While a sweep runs nothing is decided.
     """
-    judged = tuple(_judged(claim, claims.focus, table, question, network or {}) for claim in claims.claims)
+    judged = tuple(_judged(claim, claims.focus, table, question, shared or {}) for claim in claims.claims)
     return Judgement(claims=claims, judged=judged)
 
 
 def _judged(
-    claim: Claim, focus: str, table: CriteriaTable, question: Question, network: Mapping[str, Level]
+    claim: Claim, focus: str, table: CriteriaTable, question: Question, shared: Mapping[str, Level]
 ) -> Judged:
-    reason = _out_of_scope(claim, focus, table, question, network)
+    asked = _asked(claim, question)
+    reason = _out_of_scope(asked, focus, table, question, shared)
     rows: Sequence[Comparison] = ()
     if not reason:
-        found = table.headline if claim.parameter is None else table.levels
+        found = table.headline if asked.parameter is None else table.levels
         rows = [
             row
             for row in found
-            if row.parameter == claim.parameter and row.rival in claim.rivals and claim.is_about(row)
+            if row.parameter == asked.parameter and row.rival in asked.rivals and asked.is_about(row)
         ]
         if not rows:
-            reason = f"no level of {claim.parameter} lies within it"
+            reason = f"no level of {asked.parameter} lies within it"
     if reason:
         return Judged(claim=claim, standing=Standing.NOT_COVERED, rows=(), reason=reason)
     standing, why = _standing(claim, rows, table)
     return Judged(claim=claim, standing=standing, rows=tuple(rows), reason=why)
+
+
+def _asked(claim: Claim, question: Question) -> Claim:
+    """Return a claim as a sweep can be asked about it: where it varies one of the settings, at that level."""
+    varied = [each.name for each in question.conditions if each.name in claim.settings]
+    if claim.parameter is not None or len(varied) != 1:
+        return claim
+    settings = dict(claim.settings)
+    return dataclasses.replace(
+        claim, parameter=varied[0], levels=(settings.pop(varied[0]),), settings=settings
+    )
 
 
 def _standing(claim: Claim, rows: Sequence[Comparison], table: CriteriaTable) -> tuple[Standing, str]:
@@ -296,11 +282,10 @@ def _standing(claim: Claim, rows: Sequence[Comparison], table: CriteriaTable) ->
 
 
 def _out_of_scope(
-    claim: Claim, focus: str, table: CriteriaTable, question: Question, network: Mapping[str, Level]
+    claim: Claim, focus: str, table: CriteriaTable, question: Question, shared: Mapping[str, Level]
 ) -> str:
     """Return why a sweep says nothing about a claim, or nothing."""
     factor = next((each for each in question.conditions if each.name == claim.parameter), None)
-    bounded = any(bound is not None for bound in (claim.above, claim.at_least, claim.below, claim.at_most))
     reasons: Mapping[str, bool] = {
         f"the sweep asks about {table.focus}": table.focus != focus,
         "claims are about equal settings, and a tuned sweep gives each activation its own": (
@@ -310,24 +295,29 @@ def _out_of_scope(
         f"about {' or '.join(claim.architectures)}": (
             bool(claim.architectures) and table.architecture not in claim.architectures
         ),
-        f"about {_arguments(claim)}": any(network.get(key) != level for key, level in claim.network.items()),
+        f"about {_settings_text(claim)}": any(
+            shared.get(key) != level for key, level in claim.settings.items()
+        ),
         f"{' and '.join(claim.rivals)} not run": not set(claim.rivals) & set(table.rivals),
         f"{claim.parameter} is no condition of this sweep": claim.parameter is not None and factor is None,
         "its rates are absolute, and those of this sweep are multiples of the optimizer's": (
-            factor is not None and factor.relative and (bounded or bool(claim.levels or claim.others))
+            factor is not None and factor.relative and (claim.bounded or bool(claim.levels or claim.others))
         ),
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def _arguments(claim: Claim) -> str:
-    return " and ".join(f"{key} {level_text(level)}" for key, level in claim.network.items())
+def _settings_text(claim: Claim) -> str:
+    return " and ".join(f"{key} {level_text(level)}" for key, level in claim.settings.items())
 
 
 def where_text(claim: Claim) -> str:
     """Return the settings that a claim is about, in words."""
-    if claim.parameter is None:
-        return "overall"
+    where = "overall" if claim.parameter is None else f"{claim.parameter}: {_levels_text(claim)}"
+    return f"{where}, with {_settings_text(claim)}" if claim.settings else where
+
+
+def _levels_text(claim: Claim) -> str:
     parts = [
         f"{word} {number_text(bound)}"
         for word, bound in (
@@ -342,4 +332,5 @@ def where_text(claim: Claim) -> str:
         parts.append(", ".join(map(level_text, claim.levels)))
     if claim.others:
         parts.append(f"any but {', '.join(map(level_text, claim.others))}")
-    return f"{claim.parameter}: {' and '.join(parts) or 'any'}"
+    within = " and ".join(parts) or "any"
+    return f"{within}, or {', '.join(map(level_text, claim.also))}" if claim.also else within

@@ -36,7 +36,7 @@ def varied(spec: SweepSpec) -> str:
         return f"{spec.configurations} draws of {len(names)} factors"
     levels = [len(factor.levels or ()) for factor in spec.factor_list]
     walks = ", ".join(f"{count} of `{name}`" for name, count in zip(names, levels, strict=True))
-    return f"{walks}, {spec.replicates} seeds"
+    return f"{walks or 'one'}, {spec.replicates} seeds"
 
 
 def hours(value: float) -> str:

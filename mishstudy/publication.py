@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from analysis.claims import Judgement
+    from analysis.claims import Claims, Judgement
     from analysis.criteria import CriteriaTable
     from study.dashboard import Results
     from study.ledger import Record
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 PUBLISHED = Path(__file__).parent.parent / "sweeps" / "claims" / "mish-2019.toml"
 """What was published of Mish, as it is held against every sweep about it."""
+
+
+def claims_of(path: Path) -> "Claims":
+    """Return the claims of a file."""
+    from analysis.claim_files import read_claims
+    from study.activations import canonical
+    from study.architectures import ARCHITECTURES
+
+    arguments = {name for entry in ARCHITECTURES.values() for name in entry.arguments}
+    return read_claims(path, canonical=canonical, arguments=arguments)
 
 
 def criteria(record: "Record", *, strict: bool = False) -> "CriteriaTable":
@@ -109,12 +119,12 @@ def publish(home: "Home") -> "Callable[[Record], Results]":
 
 def _judgement(record: "Record", made: "CriteriaTable") -> "Judgement | None":
     """Return published claims beside what a sweep says of them; None where it asks about another focus."""
-    from analysis.claims import judge, network_of, read_claims
+    from analysis.claims import judge, shared_settings
 
-    published = read_claims(PUBLISHED)
+    published = claims_of(PUBLISHED)
     if made.focus != published.focus:
         return None
-    return judge(published, made, record.question, network_of(record))
+    return judge(published, made, record.question, shared_settings(record))
 
 
 def _predicted(home: "Home", record: "Record") -> dict[str, Any] | None:

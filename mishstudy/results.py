@@ -9,7 +9,7 @@ import typer
 
 from mishstudy.options import DEFAULT_HOME, HomeOption, NameArgument, StrictOption, file_to_write, home_of
 from mishstudy.output import say, show_table, write
-from mishstudy.publication import PUBLISHED, criteria, drawn, report_page
+from mishstudy.publication import PUBLISHED, claims_of, criteria, drawn, report_page
 
 if TYPE_CHECKING:
     from analysis.criteria import CriteriaTable
@@ -211,17 +211,17 @@ def claims(
 
     Example: `mishstudy claims quickstart`
     """
-    from analysis.claims import judge, network_of, read_claims
+    from analysis.claims import judge, shared_settings
     from analysis.tables.claims import FORMATS
     from study import ledger
     from study.errors import InputError
 
     if format not in FORMATS:
         raise InputError(f"--format takes {', '.join(FORMATS)}, and {format!r} was given; use one of them.")
-    published = read_claims(claims or PUBLISHED)
+    published = claims_of(claims or PUBLISHED)
     record = ledger.read(home_of(home).existing(name), curves=False)
     made = criteria(record, strict=strict)
-    text = FORMATS[format](judge(published, made, record.question, network_of(record)), made)
+    text = FORMATS[format](judge(published, made, record.question, shared_settings(record)), made)
     if out is None:
         sys.stdout.write(text)
     else:

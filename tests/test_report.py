@@ -20,12 +20,12 @@ from simulated_record import FINGERPRINT, simulated_record
 from simulated_runs import Truth, simulate
 from tuned_runs import Searches, Surface, simulate_searches
 
-from analysis.claims import judge, read_claims
+from analysis.claims import judge
 from analysis.criteria import CriteriaTable, criteria_table
 from analysis.frame import curves_frame, runs_frame
 from analysis.report.page import report_html
 from analysis.tables.exports import sections, sentences
-from mishstudy.publication import PUBLISHED
+from mishstudy.publication import PUBLISHED, claims_of
 from study.ledger import Ledger, Record
 from study.question import Factor
 from study.training import Status, digest_of
@@ -195,7 +195,7 @@ def page_with(
     predicted: dict[str, Any] | None,
 ) -> str:
     """Return a report with the published claims, as the command writes it."""
-    judgement = judge(read_claims(PUBLISHED), table, record.question)
+    judgement = judge(claims_of(PUBLISHED), table, record.question)
     return report_html(table, runs, curves, record, predicted=predicted, judgement=judgement)
 
 
