@@ -94,7 +94,7 @@ class PopulationEngine(Engine):
                     except InputError:
                         raise
                     except Exception as error:
-                        if not _is_out_of_memory(error):
+                        if not is_out_of_memory(error):
                             yield from (failure(each, error) for each in pack.trainings)
                         elif pack.blocks == 1:
                             yield from (failure(each, error, Status.OOM) for each in pack.trainings)
@@ -337,7 +337,7 @@ def _compiled_alike(pack: Pack) -> tuple[str, int]:
     return pack.shape, pack.blocks
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Return whether memory ran out; XLA says so in words, with one error class for everything."""
     words = ("RESOURCE_EXHAUSTED", "Out of memory")
     return isinstance(error, MemoryError) or (
