@@ -6,7 +6,7 @@ from statistics import median
 
 from analysis.statistics.estimates import rounded
 from analysis.statistics.pairs import FAILURES
-from analysis.summaries import joined, quantity_text
+from analysis.summaries import amount_text, joined, quantity_text
 from study.ledger import Entry, Record
 from study.profile import best_entries
 from study.question import Question
@@ -126,13 +126,13 @@ def sentence(agreement: Agreement, metric: str, unit: str, delta: float) -> str:
         else "each ended in the same way"
     )
     told = [
-        f"{agreement.trainings} trainings in {agreement.blocks} blocks, picked by their digest, were "
-        f"repeated with the reference engine; {ended}."
+        f"{agreement.trainings} trainings in {quantity_text(agreement.blocks, 'blocks')}, picked by their "
+        f"digest, were repeated with the reference engine; {ended}."
     ]
     if agreement.median is not None and agreement.largest is not None:
         told.append(
-            f"The {metric} differs by {quantity_text(agreement.median, unit)} in the median and by "
-            f"{quantity_text(agreement.largest, unit)} at most."
+            f"The {metric} differs by {amount_text(agreement.median, delta)} {unit} in the median and by "
+            f"{amount_text(agreement.largest, delta)} at most."
         )
     means = (
         f"so does the mean against {joined(agreement.rivals_differ)}"
@@ -140,7 +140,7 @@ def sentence(agreement: Agreement, metric: str, unit: str, delta: float) -> str:
         else "the mean of no rival does"
     )
     told.append(
-        f"Of {agreement.pairs} pairs {agreement.outcomes_differ} fall on another side of plus or minus "
-        f"{quantity_text(delta, unit)}; {means}."
+        f"Of {quantity_text(agreement.pairs, 'pairs')} {agreement.outcomes_differ} fall on another side of "
+        f"plus or minus {quantity_text(delta, unit)}; {means}."
     )
     return " ".join(told)

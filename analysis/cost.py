@@ -14,7 +14,7 @@ from scipy import special
 
 from analysis.agreement import REFERENCE
 from analysis.profile import best_rows
-from analysis.statistics.estimates import ALPHA, rounded
+from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, rounded
 from analysis.statistics.pairs import ended, pairs
 from study.ledger import Record
 from study.training import Status, TrainingResult
@@ -29,7 +29,7 @@ class Estimate:
     pairs, units : int
         What it rests on.
     value, low, high : float or None
-        The ends are None with fewer than two units, the value with none.
+        The ends are None with fewer units than a verdict needs, the value with none.
     """
 
     pairs: int
@@ -292,7 +292,7 @@ def _estimate(values: pd.Series, units: pd.Series) -> Estimate:
     count = len(means)
     middle = float(means.mean()) if count else np.nan
     low = high = np.nan
-    if count > 1:
+    if count >= MINIMUM_UNITS:
         half = float(special.stdtrit(count - 1, 1 - ALPHA / 2)) * float(means.std(ddof=1)) / np.sqrt(count)
         low, high = middle - half, middle + half
     return Estimate(

@@ -109,6 +109,11 @@ def p_text(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
+def friedman_text(p: float | None) -> str:
+    """Return the p-value of Friedman's test of the ranks as a sentence; empty where there is none."""
+    return "" if p is None else f"Friedman's test that all are equal: p {p_text(p)}."
+
+
 class _Estimate(Protocol):
     """A difference with its interval."""
 
@@ -293,7 +298,10 @@ def evidence_text(comparisons: Sequence[Comparison], question: Question, *, seve
     """Return what a row stands on, see `FactorSummary`; with `several` rivals each is named."""
     judged = [row for row in comparisons if row.p_adjusted is not None]
     if not judged:
-        return "too few pairs" if any(row.pairs for row in comparisons) else "no pairs"
+        against = (
+            f" against {joined(list(dict.fromkeys(row.rival for row in comparisons)))}" if several else ""
+        )
+        return f"{'too few' if any(row.pairs for row in comparisons) else 'no'} pairs{against}"
     by_verdict = {verdict: [row for row in judged if row.verdict is verdict] for verdict in Verdict}
     found = [
         (by_verdict[Verdict.WINS], "weakest of {} wins"),

@@ -81,7 +81,7 @@ class TrackerReport:
         if self.complete:
             results = " and the results" if self.ended else ""
             return f"MLflow holds {self.written} runs{results} in {where}."
-        missing = [f"{self.pending} runs"] if self.pending else []
+        missing = ["1 run" if self.pending == 1 else f"{self.pending} runs"] if self.pending else []
         missing += [] if self.finished or not self.ended else ["the results"]
         why = self.problem or (self.refused[0] if self.refused else "")
         again = "run the same sweep again to catch up."

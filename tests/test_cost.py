@@ -157,6 +157,18 @@ def test_failures_lose_the_cap_in_the_differences_and_reach_no_target() -> None:
     assert all(one.reached <= one.timed for one in found.activations)
 
 
+@pytest.mark.parametrize(("configurations", "known"), [(5, False), (6, True)])
+def test_with_fewer_units_than_a_verdict_needs_there_is_no_interval(configurations: int, known: bool) -> None:
+    (one, *_) = cost(made(dataclasses.replace(WORLD, configurations=configurations))).rivals
+    for found in (one.epoch_ratio, one.target_ratio, one.equal_epochs, one.equal_time):
+        assert found.value is not None
+        assert (found.low is not None) is (known and found.units >= 6)
+
+
+def test_the_command_to_time_by_is_plain_text(record: Record) -> None:
+    assert "\\`" not in to_markdown(cost(repeated(record)))
+
+
 def repeated(record: Record) -> Record:
     """Return `record` as the population engine's, a few blocks of it repeated by the reference."""
     blocks = list(dict.fromkeys(entry.training.block for entry in record.entries))[:20]

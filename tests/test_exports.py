@@ -186,6 +186,11 @@ def test_markdown_opens_with_the_answer(table: CriteriaTable) -> None:
     assert blocks[3].startswith("- On average over the configurations, ")
 
 
+def test_the_ranking_says_whether_the_ranks_differ_at_all(table: CriteriaTable) -> None:
+    (ranks,) = [part for part in to_markdown(table).split("\n## ") if part.startswith("Ranking")]
+    assert "\n\nFriedman's test that all are equal: p " in ranks
+
+
 def test_the_answer_alone_is_what_the_whole_begins_with(table: CriteriaTable, tuned: CriteriaTable) -> None:
     for made in (table, tuned):
         whole, answer = to_markdown(made), answer_markdown(made)

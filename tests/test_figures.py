@@ -237,6 +237,13 @@ def test_an_adaptive_search_has_no_band() -> None:
     assert "there is no band" in captions(table)["tuning_curves"]
 
 
+def test_only_with_failures_the_caption_says_how_they_are_drawn(world: Made) -> None:
+    _, _, table, _ = world
+    for failures, said in (({"mish": {}}, False), ({"mish": {"diverged": 2}}, True)):
+        drawn = captions(dataclasses.replace(table, failures=failures))["learning_curves"]
+        assert ("failed 2/3" in drawn) is said
+
+
 def test_where_lower_is_better_up_still_means_that_the_focus_is_better() -> None:
     """The same numbers as losses: the differences turn round, in the forest as in the curves."""
     runs = simulate(dataclasses.replace(WORLD, rivals=("relu",)), np.random.default_rng(4))

@@ -16,9 +16,12 @@ TYPED = [
     (["-1", "+2"], "int64", [-1, 2]),
     (["True", "false"], "bool", [True, False]),
     (["1", "inf"], "str", ["1", "inf"]),
-    (["1", "nan"], "str", ["1", "nan"]),
+    (["1", "nan"], "str", ["1", "missing"]),
     (["1", "1_000"], "str", ["1", "1_000"]),
-    (["1", "none"], "str", ["1", "none"]),
+    (["1", "None", "NA"], "str", ["1", "missing", "missing"]),
+    (["true", "null"], "str", ["true", "missing"]),
+    (["l2", "none"], "str", ["l2", "none"]),
+    (["none", "none"], "str", ["none", "none"]),
     (["3", None, ""], "str", ["3", "missing", "missing"]),
     ([None, None], "str", ["missing", "missing"]),
     (["99999999999999999999", "1"], "float64", [1e20, 1.0]),
@@ -112,12 +115,25 @@ def test_a_run_without_a_value_has_a_level_of_its_own() -> None:
     assert "momentum" not in {factor.name for factor in chosen(frame).factors}
 
 
+def test_numbers_among_which_is_a_word_keep_their_order_and_say_so() -> None:
+    frame = grid().astype({"layers": "str"})
+    frame.loc[[0], "layers"] = "deep"
+    frame.loc[[1], "layers"] = "None"
+    found = chosen(frame, ("layers",))
+    assert found.factors[0].levels == ("2", "4", "8", "16", "deep", "missing")
+    assert found.remarks == (
+        "Not given: layers (1 run, 0 of them failed); 'missing' is a level of its own.",
+        "layers is taken as names, so no threshold is sought along it: 'deep' (1 run) is not a number.",
+    )
+
+
 WRONG = [
     (("layres",), "seed", "no run has the parameter 'layres' of --factors; did you mean 'layers'?"),
     (("zzz",), "seed", "choose one of 'act', 'epochs', 'layers', 'lr', 'opt', 'seed'."),
     (("epochs",), "seed", "a factor needs at least two levels, and 'epochs' is 10 in every run"),
     (("act",), "seed", "'act' is the treatment and cannot be a factor as well"),
     (("seed",), "seed", "'seed' is the replicate and cannot be a factor as well"),
+    (("lr", "seed"), None, "'seed' of --factors looks like what tells replicates apart"),
     (("lr", "lr"), "seed", "--factors names 'lr' twice"),
     (None, None, "'seed' varies and looks like what tells replicates apart; add --replicate seed"),
 ]  # fmt: skip

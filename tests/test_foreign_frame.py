@@ -92,7 +92,7 @@ def test_a_run_that_was_repeated_counts_as_a_further_replicate_and_as_no_new_evi
     frame = grid()
     found = foreign(pd.concat([frame, frame]))
     (once,), (twice,) = table(frame).headline, table(pd.concat([frame, frame])).headline
-    assert found.remarks[-1].startswith("64 runs repeat the factors, the seed and the act of another one")
+    assert found.remarks[-1].startswith("64 runs with the factors, the seed and the act of another one: ")
     assert (twice.units, twice.pairs) == (16, 64)
     assert (twice.difference, twice.low, twice.high) == (once.difference, once.low, once.high)
 

@@ -51,11 +51,11 @@ def test_what_spreadsheets_write_is_read(
 def test_failures_are_empty_metrics_and_other_words_than_ok(frame: pd.DataFrame, tmp_path: Path) -> None:
     frame["score"] = frame["score"].astype("object")
     frame.loc[:5, "score"] = ["", "NaN", "inf", "-inf", "None", None]
-    frame.loc[6:8, "status"] = ["crashed", "error", " OK "]
+    frame.loc[6:8, "status"] = ["crashed", "Completed", " OK "]
     frame.to_csv(tmp_path / "runs.csv", index=False)
     found = read(tmp_path / "runs.csv")
     assert np.isnan(found.metric).tolist() == [True] * 6 + [False] * (len(frame) - 6)
-    assert found.status[:9].tolist() == ["ok"] * 6 + ["crashed", "error", "ok"]
+    assert found.status[:9].tolist() == ["ok"] * 6 + ["crashed", "ok", "ok"]
 
 
 def test_mlflows_own_words_in_an_exported_file_mean_what_they_mean_there(
@@ -89,7 +89,7 @@ ROW = "mish,2,sgd,0.1,0,80\n"
 BAD = [
     ("runs.csv", "act,layer,opt,lr,seed,score\n" + ROW, "has no column 'layers'; did you mean 'layer'?"),
     ("runs.csv", "a,b\n1,2\n", "has no column 'act'; "),
-    ("runs.csv", "", "has no column 'act'; there is none."),
+    ("runs.csv", "", "has no columns; write a header, and a row for each run."),
     ("runs.csv", HEAD, "has no row with a value of act."),
     ("runs.csv", HEAD + ROW + "mish,2,sgd,0.1,0,80,17\n", "line 3 of "),
     ("runs.csv", HEAD + ROW + "mish,2,sgd\n", "has 3 fields and its header 6; quote what holds a separator"),

@@ -367,7 +367,7 @@ def test_work_that_mlflow_calls_invalid_is_told_and_holds_nothing_up(uri: str, t
     assert (report.written, report.pending) == (7, 1)
     assert len(report.refused) == 1
     assert "no(name" in report.refused[0]
-    assert report.sentence.startswith("MLflow does not hold 1 runs yet in the experiment 'small'")
+    assert report.sentence.startswith("MLflow does not hold 1 run yet in the experiment 'small'")
     assert len([run for run in children_of(uri).values() if run.info.status == "FINISHED"]) == 7
 
 

@@ -36,14 +36,19 @@ def caption(table: CriteriaTable) -> str:
             f"there is no band, and crossings say little.{why}"
         )
     units = unit_name(table.design)
+    failed = (
+        f" A cross stands at the last epoch of a training that failed; failed 2/3: 2 of {table.focus}, 3 of "
+        "the rival."
+        if any(table.failures.values())
+        else ""
+    )
     return (
         f"Above: mean {name} over {units}; the band is its 95 % t interval, which is wide because {units} "
         "differ, not because the comparison is uncertain. Below: the mean difference within pairs with its "
         f"95 % t interval, above 0 where {table.focus} is better, at most "
         f"{quantity_text(table.loss_cap, table.unit)} a pair; dotted lines at "
         f"{quantity_text(table.delta, table.unit)} to either side. Only pairs in which both trained to the "
-        f"end are in the lines; the verdicts count failures too, and come from {table.metric}. A cross "
-        f"stands at the last epoch of a training that failed; failed 2/3: 2 of {table.focus}, 3 of the rival."
+        f"end are in the lines; the verdicts count failures too, and come from {table.metric}.{failed}"
     )
 
 

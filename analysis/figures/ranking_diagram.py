@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from analysis.figures.style import FOCUS, FONT_SIZE, INK, MUTED, WIDTH, drawing, fitted
 from analysis.statistics.ranking import Ranking
+from analysis.summaries import friedman_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,12 +15,11 @@ _LINE = 0.19
 
 def caption(ranking: Ranking, units: str) -> str:
     """Return how to read the figure; `units` is what the independent units are called."""
-    overall = "" if ranking.p is None else f" Friedman's test that all are equal: p = {ranking.p:.2g}."
     return (
         f"Average rank over {ranking.units} {units} at equal settings; the best is at the left. A bar joins "
         "neighbours that Wilcoxon's test does not separate (Holm over all pairs, 5 %); not separated is not "
-        f"equal. A failure ranks last.{overall}"
-    )
+        f"equal. A failure ranks last. {friedman_text(ranking.p)}"
+    ).strip()
 
 
 def ranking_diagram(ranking: Ranking, focus: str) -> "Figure":

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.summaries import joined
+from analysis.statistics.thresholds import MINIMUM_LEVELS
+from analysis.summaries import joined, quantity_text
 from study.errors import InputError
-from study.foreign_runs import ForeignRuns, nearest
+from study.foreign_runs import ForeignRuns, nearest, shown
 from study.question import Factor
 from study.training import Level, Status
 
@@ -21,11 +22,15 @@ MAXIMUM_NAMES = 20
 """A name with more values is matched but, unless it was asked for, has no rows."""
 _LOG_RATIO = 100
 _REPLICATE = re.compile(r"(^|[\W_])(seed|random_state|replicate|repetition|repeat|rep|fold)s?($|[\W_])", re.I)
+_NO_VALUE = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
+"""How writers put that a number or a switch has no value; among names `none` is a name."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 
 
 def typed(values: pd.Series) -> pd.Series:
     """Return a parameter as numbers, switches or names.
+
+    Where most values are numbers, or all are switches, words such as `none` and `nan` are missing values.
 
     Parameters
     ----------
@@ -39,19 +44,40 @@ def typed(values: pd.Series) -> pd.Series:
         `missing` for a missing value.
     """
     text = values.map(_text).astype("str")
-    missing = (text == "").to_numpy()
+    without = text.str.lower().isin(_NO_VALUE).to_numpy()
+    known = text[~without]
+    switches = len(known) > 0 and bool(known.str.lower().isin(["true", "false"]).all())
+    missing = without if switches or _mostly_numbers(known) else (text == "").to_numpy()
     distinct = text[~missing].unique()
     if missing.any() or not len(distinct):
         return text.mask(missing, MISSING)
-    if all(each.lower() in ("true", "false") for each in distinct):
+    if switches:
         return text.str.lower() == "true"
-    if not all(_NUMBER.fullmatch(each) for each in distinct):
+    if not all(map(_is_number, distinct)):
         return text
     numbers = text.astype("float64")
     if not np.isfinite(numbers).all():
         return text
     whole = all(each.lstrip("+-").isdigit() for each in distinct) and bool((numbers.abs() < 2**53).all())
     return numbers.astype("int64") if whole else numbers
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None
+
+
+def _mostly_numbers(known: pd.Series) -> bool:
+    """Return whether more than half of the values are numbers."""
+    return 2 * sum(map(_is_number, known)) > len(known)
+
+
+def _in_order(level: Level) -> tuple[int, float, str]:
+    """Return where a level stands: numbers by size, then names by letters, the missing one last."""
+    if not isinstance(level, str):
+        return 0, float(level), ""
+    if _is_number(level):
+        return 0, float(level), level
+    return 2 if level == MISSING else 1, 0.0, level
 
 
 def _text(value: object) -> str:
@@ -107,7 +133,7 @@ def chosen_factors(
     Raises
     ------
     InputError
-        If a factor is unknown or does not vary, or a seed varies and nothing says what it is.
+        If a factor is unknown or does not vary, or what looks like a seed varies and no replicate is named.
     """
     parameters = runs.parameters
     if names is not None:
@@ -155,14 +181,33 @@ def chosen_factors(
 
 
 def _gaps(values: Mapping[str, pd.Series], runs: ForeignRuns) -> list[str]:
-    """Return which factors some runs do not have; a run that failed early may then stand alone."""
+    """Return which factors some runs do not have, as a run that failed early, and what that makes of them."""
     failed = np.isnan(runs.metric) | (runs.status != Status.OK.value)
     parts: list[str] = []
     for name, value in values.items():
         missing = (value == MISSING).to_numpy() if value.dtype == "str" else np.zeros(len(value), dtype=bool)
         if missing.any():
-            parts.append(f"{name} ({missing.sum()} runs, {(missing & failed).sum()} of them failed)")
-    return [f"Not given: {joined(parts)}; {MISSING!r} is a level of its own."] if parts else []
+            size = quantity_text(int(missing.sum()), "runs")
+            parts.append(f"{name} ({size}, {(missing & failed).sum()} of them failed)")
+    given = [f"Not given: {joined(parts)}; {MISSING!r} is a level of its own."] if parts else []
+    return [*given, *filter(None, (_no_number(name, value) for name, value in values.items()))]
+
+
+def _no_number(name: str, value: pd.Series) -> str:
+    """Return why a factor of numbers enough for a threshold is taken as names; empty for any other."""
+    if value.dtype != "str":
+        return ""
+    known = value[value != MISSING]
+    number = np.array(list(map(_is_number, known)), dtype=bool)
+    if known[number].nunique() < MINIMUM_LEVELS or not _mostly_numbers(known):
+        return ""
+    others = known[~number]
+    other = str(others.iloc[0]) if len(others) else MISSING
+    size = quantity_text(int((value == other).sum()), "runs")
+    return (
+        f"{name} is taken as names, so no threshold is sought along it: {shown(other)} ({size}) is not a "
+        "number."
+    )
 
 
 def _follows(value: pd.Series, by: pd.Series) -> bool:
@@ -181,6 +226,12 @@ def _check_factor(
         raise InputError(
             f"no run has the parameter {name!r} of --factors; {nearest(name, map(str, parameters.columns))}"
         )
+    if replicate is None and _REPLICATE.search(name):
+        raise InputError(
+            f"{name!r} of --factors looks like what tells replicates apart, and as a factor it would make "
+            f"of every repetition independent evidence; give it as --replicate {name} instead, or rename it "
+            "if it is a setting."
+        )
 
 
 def _chosen(values: dict[str, pd.Series], remarks: Sequence[str], without_rows: Sequence[str] = ()) -> Chosen:
@@ -188,7 +239,7 @@ def _chosen(values: dict[str, pd.Series], remarks: Sequence[str], without_rows: 
     columns: dict[str, pd.Series] = {}
     for name, value in values.items():
         role = "nuisance" if name in without_rows else "condition"
-        levels: list[Level] = sorted(value.unique().tolist())
+        levels: list[Level] = sorted(value.unique().tolist(), key=_in_order)
         if value.dtype.kind in "if" and len(levels) > MAXIMUM_LISTED:
             low, high = float(levels[0]), float(levels[-1])
             log = low > 0 and high / low >= _LOG_RATIO

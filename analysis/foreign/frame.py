@@ -15,7 +15,7 @@ from analysis.frame import METRIC_NAMES, RESERVED, check_runs, sorted_runs
 from analysis.statistics.estimates import MINIMUM_UNITS
 from analysis.statistics.pairs import FAILURES
 from analysis.statistics.units import seeded
-from analysis.summaries import joined, number_text
+from analysis.summaries import joined, number_text, quantity_text
 from study.errors import InputError
 from study.foreign_runs import ForeignRuns, nearest, shown
 from study.question import Question, Structure
@@ -194,7 +194,7 @@ def foreign_frame(runs: ForeignRuns, ask: Ask) -> Foreign:
         planned_trainings=len(frame),
     )
     check_runs(frame, question)
-    remarks = [f"{len(frame)} runs of {runs.source}.", *runs.remarks, *chosen.remarks]
+    remarks = [f"{quantity_text(len(frame), 'runs')} of {runs.source}.", *runs.remarks, *chosen.remarks]
     remarks += [*_of_layout(layout, ask), *failures]
     if ask.scale not in (None, 1):
         remarks.append(f"The metric was multiplied by {number_text(ask.scale)}.")
@@ -391,8 +391,8 @@ def _of_layout(layout: _Layout, ask: Ask) -> list[str]:
         )
     if layout.by_replicate and layout.repetitions:
         found.append(
-            f"{layout.repetitions} runs repeat the factors, the {ask.replicate} and the {ask.treatment} of "
-            "another one; they count as further replicates and were paired at random, whatever their results."
+            f"{quantity_text(layout.repetitions, 'runs')} with the factors, the {ask.replicate} and the "
+            f"{ask.treatment} of another one: further replicates, paired at random, whatever their results."
         )
     if layout.structure == "ofat":
         found.append(

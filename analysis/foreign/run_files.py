@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STATUS = "status"
 """Column that says how a run ended, where there is one."""
 _MISSING = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
+_WELL = frozenset({"finished", "success", "succeeded", "successful", "completed", "complete", "done"})
+"""What others write for `ok`."""
 _SEPARATORS = ",;\t"
 _LONGEST_CELL = 1000
 """Characters of a value; a column of longer ones holds something else than settings."""
@@ -27,9 +29,9 @@ def read_file(path: Path, treatment: str, metric: str, parameters: Sequence[str]
     """Read the runs of a file.
 
     A row is a failure where the metric is empty or not finite, or where there is a column `status` and it
-    holds another word than `ok`. (In a file that was exported from MLflow `FINISHED` is `ok` as well, and
-    `RUNNING`, `SCHEDULED` and `KILLED` are unfinished: left out and counted.) Rows without a treatment are
-    left out and counted.
+    holds another word than `ok` or one that means the same, such as `completed`. (In a file that was
+    exported from MLflow `RUNNING`, `SCHEDULED` and `KILLED` are unfinished: left out and counted.) Rows
+    without a treatment are left out and counted.
 
     Parameters
     ----------
@@ -64,7 +66,8 @@ def read_file(path: Path, treatment: str, metric: str, parameters: Sequence[str]
     word = pd.Series("ok", index=frame.index) if unsaid else frame[STATUS].map(str)
     unfinished = word.isin([each.upper() for each in UNFINISHED]).to_numpy() & ~blank
     used = frame.loc[~blank & ~unfinished].reset_index(drop=True)
-    status = word.loc[~blank & ~unfinished].str.strip().str.lower().replace("finished", "ok")
+    status = word.loc[~blank & ~unfinished].str.strip().str.lower()
+    status = status.mask(status.isin(_WELL), "ok")
     if used.empty:
         raise InputError(f"{path} has no row with a value of {treatment}.")
     return ForeignRuns(
@@ -189,6 +192,8 @@ def _cause(error: Exception) -> str:
 
 def _columns(path: Path, header: Sequence[str], wanted: list[str]) -> list[str]:
     """Return the columns to read; each must be there once."""
+    if not header:
+        raise InputError(f"{path} has no columns; write a header, and a row for each run.")
     for name in wanted:
         if name not in header:
             raise InputError(f"{path} has no column {name!r}; {nearest(name, header)}")

@@ -14,7 +14,7 @@ from analysis.tables.markdown import markdown_escape, markdown_table
 SCHEMA = "mishstudy-cost/1"
 """Name and version of the JSON form; `analysis/cost.schema.json` describes it."""
 
-_ALONE = "`mishstudy sweep SPEC --engine fit`, under another name, times every training by itself."
+_ALONE = "mishstudy sweep SPEC --engine fit, under another name, times every training by itself."
 _SHARED = (
     "The trainings of this sweep shared their programs, and the time of one of them cannot be told from that "
     "of its neighbours."
@@ -105,7 +105,7 @@ def notes(cost: Cost) -> list[str]:
             "pairs, positive where the focus is better, with failures counted, at most "
             f"{quantity_text(cost.loss_cap, cost.unit)} a pair; equal time is when the faster of the two has "
             "finished. Intervals are Student's t over units and not adjusted: these are no verdicts. With "
-            f"fewer than {MINIMUM_UNITS} units nothing is told apart."
+            f"fewer than {MINIMUM_UNITS} units there is no interval, and nothing is told apart."
         )
     else:
         said.append("Without pairs, settings differ between the activations, and with them the times.")
@@ -166,6 +166,6 @@ def _difference(one: Estimate, cost: Cost) -> str:
 
 def _better(one: Estimate) -> str:
     """Return on which side of 0 the whole interval lies."""
-    if one.low is None or one.high is None or one.units < MINIMUM_UNITS or one.low <= 0 <= one.high:
+    if one.low is None or one.high is None or one.low <= 0 <= one.high:
         return "not told apart"
     return "better" if one.low > 0 else "worse"

@@ -16,7 +16,7 @@ from analysis.profile import profile_line
 from analysis.statistics.compare import Comparison, Verdict
 from analysis.statistics.gates import Gate
 from analysis.statistics.thresholds import Threshold
-from analysis.summaries import interval_text, p_text, percent_text, remarks, unit_name
+from analysis.summaries import friedman_text, interval_text, p_text, percent_text, remarks, unit_name
 from analysis.tables import tuned
 from analysis.tables.cells import escaped_cells
 from analysis.tables.csv_text import csv_text
@@ -165,6 +165,8 @@ def to_markdown(table: CriteriaTable) -> str:
     parts = [f"# {markdown_escape(title(table))}", markdown_escape(table.question), answer_markdown(table)]
     for caption, rows in sections(table)[1:]:
         parts += [f"## {caption}", markdown_table(rows)]
+        if caption == "Ranking" and table.ranking is not None:
+            parts += filter(None, [friedman_text(table.ranking.p)])
     parts += ["## Notes", "\n".join(f"- {markdown_escape(note)}" for note in table.notes)]
     return "\n\n".join(parts) + "\n"
 
