@@ -1,8 +1,7 @@
 """What the sweeps that ship ask and cost, as `mishstudy plan` says it: python benchmarks/sweep_costs.py.
 
 Prints the table of docs/sweeps.md. Nothing is trained: times are what `plan` assumes in a home without
-timings, on two cores of the machine. No GPU was measured, so of a GPU there is the arithmetic alone, at a
-rate that is assumed (`--teraflops`).
+timings, on two cores of the machine and, at a rate that can be given (`--teraflops`), on a GPU.
 """
 
 import argparse
@@ -11,13 +10,14 @@ import tempfile
 from pathlib import Path
 
 from study.datacards import DATASETS
-from sweeps import costs
+from sweeps.costs import GPU_TERAFLOPS
 from sweeps.engines import choose
 from sweeps.home import Home
-from sweeps.plan import make_plan, planned_trainings
+from sweeps.plan import make_plan
 from sweeps.spec import SweepSpec, load
 
-SWEEPS = Path(__file__).parents[1] / "sweeps"
+ROOT = Path(__file__).parents[1]
+SWEEPS, DOCS = ROOT / "sweeps", ROOT / "docs"
 CORES = 2
 
 
@@ -49,9 +49,8 @@ def hours(value: float) -> str:
 def row(spec: SweepSpec, teraflops: float) -> str:
     """Return the line of one sweep."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = make_plan(spec, Home(Path(folder)), *choose("auto", spec))
-    trainings = [planned.training for planned in planned_trainings(spec)]
-    operations = sum(costs.steps(each) * costs.arithmetic(each) for each in trainings)
+        plan = make_plan(spec, Home(Path(folder)), *choose("auto", spec), teraflops=teraflops)
+    page = f"results/{spec.name}.md"
     cells = [
         f"`{spec.name}`",
         spec.question,
@@ -60,7 +59,8 @@ def row(spec: SweepSpec, teraflops: float) -> str:
         varied(spec),
         f"{plan.trainings:,}",
         hours(plan.cost.seconds / 3600),
-        hours(operations / (teraflops * 1e12) / 3600),
+        hours(plan.cost.gpu_seconds / 3600),
+        f"[page]({page})" if (DOCS / page).exists() else "-",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -68,12 +68,14 @@ def row(spec: SweepSpec, teraflops: float) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="What the sweeps that ship ask and cost.")
-    parser.add_argument("--teraflops", type=float, default=5.0, help="assumed of one GPU, float32, sustained")
+    parser.add_argument(
+        "--teraflops", type=float, default=GPU_TERAFLOPS, help="assumed of one GPU, float32, sustained"
+    )
     teraflops = parser.parse_args().teraflops
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     times = f"hours, {CORES} cores | hours, GPU at {teraflops:g} TFLOP/s"
-    print(f"| sweep | question | data | network | settings | trainings | {times} |")
-    print("|---|---|---|---|---|---:|---:|---:|")
+    print(f"| sweep | question | data | network | settings | trainings | {times} | results |")
+    print("|---|---|---|---|---|---:|---:|---:|---|")
     for path in sorted(SWEEPS.glob("*.toml")):
         print(row(load(path), teraflops), flush=True)
 

@@ -97,6 +97,11 @@ SPEEDS = {
 """Measured on 2 cores of a cloud machine with `python benchmarks/step_costs.py`; see docs/performance.md."""
 
 
+GPU_TERAFLOPS = 5.0
+"""What a GPU is taken to sustain in float32."""
+_A100_TERAFLOPS = 19.5
+"""What the data sheet of NVIDIA's A100 says of float32."""
+
 _FEWEST_TIMINGS = 10
 """Fewer trainings than these say too little of a machine."""
 
@@ -126,6 +131,10 @@ class Cost:
         Estimated peak memory of each training process.
     basis : str
         Where the time comes from, in a sentence.
+    gpu_seconds : float
+        Time of the arithmetic alone on one GPU.
+    gpu_basis : str
+        What that rests on, in a sentence.
     """
 
     trainings: int
@@ -138,6 +147,8 @@ class Cost:
     training_seconds: float
     memory_mib: float
     basis: str
+    gpu_seconds: float
+    gpu_basis: str
 
 
 def cost_of(
@@ -147,10 +158,12 @@ def cost_of(
     engine: str,
     workers: int,
     checked: Collection[str] = (),
+    teraflops: float = GPU_TERAFLOPS,
 ) -> Cost:
     """Return the cost of `trainings`, a whole design, without those whose digests are in `done`.
 
-    The same goes for the check between the engines and what is in `checked`; `workers` processes train.
+    The same goes for the check between the engines and what is in `checked`; `workers` processes train. A GPU
+    is taken to sustain `teraflops`.
     """
     left = grouped(engine, device_kind(), trainings, done)
     members = Counter[Program]()
@@ -169,8 +182,10 @@ def cost_of(
     check_seconds = _wall_clock(
         cross_check.REFERENCE, repeating, _seconds(cross_check.REFERENCE, repeating, check_scales), workers
     )
+    missing = [each for each in trainings if each.digest not in done]
+    operations = sum(steps(each) * arithmetic(each) for each in missing)
     return Cost(
-        trainings=sum(each.digest not in done for each in trainings),
+        trainings=len(missing),
         programs=len(members),
         members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
         checks=len(repeated),
@@ -180,6 +195,12 @@ def cost_of(
         training_seconds=training_seconds,
         memory_mib=SPEEDS[engine].process_mib + max(map(_memory_mib, trainings), default=0.0),
         basis=basis,
+        gpu_seconds=operations / (teraflops * 1e12),
+        gpu_basis=(
+            f"Of a GPU there is the arithmetic alone, at an assumed {teraflops:g} TFLOP/s in float32 "
+            f"({teraflops / _A100_TERAFLOPS:.0%} of what an A100 is specified for): a guess, never measured "
+            "on a GPU. Expect two to four times as long, and more where networks are small."
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from study import ledger
 from study.training import Configuration, Level
 from study.tuning import Place, Tuning
 from sweeps import design
-from sweeps.costs import Cost, cost_of
+from sweeps.costs import GPU_TERAFLOPS, Cost, cost_of
 from sweeps.design import PlannedTraining
 from sweeps.engines import device_kind
 from sweeps.home import Home
@@ -53,13 +53,17 @@ class Plan:
         return asdict(self)
 
 
-def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
+def make_plan(
+    spec: SweepSpec, home: Home, engine: str, why: str, *, teraflops: float = GPU_TERAFLOPS
+) -> Plan:
     """Return the plan of a spec in a home; nothing is trained or written.
 
     Parameters
     ----------
     engine, why : str
         The engine that will be used, and a phrase that says why.
+    teraflops : float
+        What a GPU is taken to sustain.
     """
     planned = planned_trainings(spec)
     path = home.ledger(spec.name)
@@ -71,7 +75,8 @@ def make_plan(spec: SweepSpec, home: Home, engine: str, why: str) -> Plan:
     workers = count_for(device_kind(), spec.threads)
     if spec.searches is not None and spec.searches.adaptive:
         workers = 1  # as the driver has it
-    cost = cost_of([item.training for item in planned], known, home, engine, workers, checked)
+    trainings = [item.training for item in planned]
+    cost = cost_of(trainings, known, home, engine, workers, checked, teraflops)
     return Plan(
         name=spec.name,
         design=spec.design,

@@ -17,7 +17,7 @@ from study.packing import MEMBERS
 from study.programs import program_of
 from study.training import Status, TrainingResult
 from study.tuning import Tuning
-from sweeps import cross_check, design
+from sweeps import costs, cross_check, design
 from sweeps.costs import SPEEDS, Speed
 from sweeps.design import PlannedTraining
 from sweeps.engines import choose
@@ -59,6 +59,19 @@ def assumed(speed: Speed, items: list[PlannedTraining]) -> tuple[float, float]:
     """Return what building the programs of trainings, and training them, takes by a speed."""
     first = {program_of(item.training): item.training for item in items}
     return sum(map(speed.program, first.values())), sum(speed.training(item.training) for item in items)
+
+
+def test_the_time_on_a_gpu_is_the_arithmetic_of_what_is_left_at_a_stated_rate(tmp_path: Path) -> None:
+    spec = parse(PAIRED, "s.toml")
+    items = design.trainings(spec)
+    operations = sum(costs.steps(item.training) * costs.arithmetic(item.training) for item in items)
+    plan = make_plan(spec, Home(tmp_path), *choose("fit", spec), teraflops=2.0)
+    assert plan.cost.gpu_seconds == pytest.approx(operations / 2e12)
+    assert "2 TFLOP/s" in plan.cost.gpu_basis
+    assert "never measured" in plan.cost.gpu_basis
+    assert planned(spec, tmp_path).cost.gpu_seconds == pytest.approx(plan.cost.gpu_seconds * 2 / 5)
+    record(tmp_path, spec, [trained(item) for item in items])
+    assert planned(spec, tmp_path).cost.gpu_seconds == 0.0
 
 
 def test_the_size_of_a_paired_design_is_counted(tmp_path: Path) -> None:
