@@ -351,6 +351,13 @@ def test_no_word_of_the_grid_is_broken_where_there_is_room(table: CriteriaTable,
             assert {word for word in cell.split() if len(word) <= 15} <= words
 
 
+def test_a_column_of_the_grid_is_as_wide_as_its_text_needs(table: CriteriaTable) -> None:
+    said = {"Matters?": "no sign (p 0.5)", "Evidence": "word " * 40}
+    summary = dataclasses.replace(table.summaries[0], matters=said["Matters?"], evidence=said["Evidence"])
+    lines = printed(dataclasses.replace(table, summaries=(summary,)), 100).splitlines()
+    assert max(line.count("word") for line in lines) >= 8
+
+
 def test_names_are_no_markup_in_the_terminal(table: CriteriaTable) -> None:
     named = dataclasses.replace(table, question="[bold red]x[/] [link=https://x]y[/link]")
     assert "[bold red]x[/] [link=https://x]y[/link]" in printed(named, 120)

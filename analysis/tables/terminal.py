@@ -30,17 +30,31 @@ class _Grid:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the table that fits."""
         del console
-        words = {
-            heading: min(_LONG, max(len(word) for row in self.rows for word in row[heading].split()))
-            for heading in self.rows[0]
-        }
-        fits = sum(words.values()) + _BETWEEN * len(words) <= options.max_width
+        widths = self._widths(options.max_width)
         grid = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False, expand=True)
-        for heading, width in words.items():
-            grid.add_column(Text(heading), overflow="fold", min_width=width if fits else None)
+        for heading in self.rows[0]:
+            grid.add_column(Text(heading), overflow="fold", width=widths.get(heading))
         for row in self.rows:
             grid.add_row(*map(Text, row.values()))
         yield grid
+
+    def _widths(self, room: int) -> dict[str, int]:
+        """Return the width of each column: its longest word, and of what is left as much as its text needs.
+
+        Empty where there is room for everything, or not even for the words.
+        """
+        cells = {heading: [heading, *(row[heading] for row in self.rows)] for heading in self.rows[0]}
+        words = {
+            heading: min(_LONG, max(len(word) for cell in column for word in cell.split()))
+            for heading, column in cells.items()
+        }
+        more = {heading: max(map(len, column)) - words[heading] for heading, column in cells.items()}
+        left = room - sum(words.values()) - _BETWEEN * len(words)
+        if not 0 <= left < sum(more.values()):
+            return {}
+        return {
+            heading: width + left * more[heading] // sum(more.values()) for heading, width in words.items()
+        }
 
 
 def render(table: CriteriaTable) -> RenderableType:
