@@ -47,6 +47,7 @@ from study.gated_activations import (
     phish,
     serf,
     smish,
+    tanh_soft_exp,
     tanhexp,
 )
 from study.oscillating_activations import (
@@ -75,6 +76,7 @@ from study.rectifying_activations import (
     tanh_shrink,
     threshold,
 )
+from study.softplus_activations import eis, eis_root, tanh_soft
 from study.standard_activations import (
     beta_mish,
     beta_swish,
@@ -103,6 +105,8 @@ __all__ = [
     "celu",
     "colu",
     "e_swish",
+    "eis",
+    "eis_root",
     "elish",
     "elu",
     "flatten_t_swish",
@@ -147,6 +151,8 @@ __all__ = [
     "swish",
     "tanh",
     "tanh_shrink",
+    "tanh_soft",
+    "tanh_soft_exp",
     "tanhexp",
     "threshold",
     "written_out",
@@ -193,6 +199,10 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
         logish,
         phish,
         tanhexp,
+        tanh_soft,
+        tanh_soft_exp,
+        eis,
+        eis_root,
         lisht,
         aria2,
         colu,
@@ -240,6 +250,9 @@ _PARAMETERS = {
     "e_swish": _Parameter("a factor from 1 to 2", lambda b: 1 <= b <= 2, {1.0: "swish"}),
     "flatten_t_swish": _Parameter("a threshold from -1 to 0", lambda t: -1 <= t <= 0),
     "mila": _Parameter("a shift from -10 to 10", lambda beta: -10 <= beta <= 10, {0.0: "mish"}),
+    "tanh_soft": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
+    "tanh_soft_exp": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten, {1.0: "tanhexp"}),
+    "eis": _Parameter("a number from 1 to 10", lambda delta: 1 <= delta <= 10),
     "isru": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),
     "penalized_tanh": _Parameter("a slope above 0 and below 1", lambda a: 0 < a < 1),
     "snake": _Parameter(_TENTH_TO_TEN, _from_tenth_to_ten),

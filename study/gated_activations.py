@@ -95,13 +95,13 @@ def logish(x: Tensor) -> Tensor:
     return evaluate(_LOGISH, x)
 
 
-def _tanhexp(op: Operations, x: Tensor) -> Tensor:
-    return op.maximum(x, -_FAR) * op.tanh(op.exp(op.minimum(x, 20.0)))
+def _tanhexp(op: Operations, x: Tensor, b: Tensor) -> Tensor:
+    return op.maximum(x, -_FAR) * op.tanh(b * op.exp(op.minimum(x, 20.0)))
 
 
-def _tanhexp_slope(op: Operations, x: Tensor) -> Tensor:
-    x = op.maximum(op.minimum(x, 5.0), -_FAR)
-    e = op.exp(x)
+def _tanhexp_slope(op: Operations, x: Tensor, b: Tensor) -> Tensor:
+    x = op.maximum(op.minimum(x, 8.0), -_FAR)
+    e = b * op.exp(x)
     h = op.tanh(0.5 * e)
     r = 1 / (1 + h * h)
     root = (1 - h * h) * r
@@ -121,7 +121,22 @@ def tanhexp(x: Tensor) -> Tensor:
     X. Liu, X. Di, "TanhExp: a smooth activation function with high convergence speed for lightweight
     neural networks", 2020, arXiv:2003.09855.
     """
-    return evaluate(_TANHEXP, x)
+    return evaluate(_TANHEXP, x, 1.0)
+
+
+def tanh_soft_exp(x: Tensor, b: float = 0.6) -> Tensor:
+    """Return x tanh(b exp(x)), 0.1 <= b <= 10; for b = 0.6 the range is [-0.217317, ∞).
+
+    Derivative: t + b x exp(x) (1 - t²) with t = tanh(b exp(x)).
+
+    The minimum is then at x = -1.030820. One of the two examples of the family TanhSoft; b = 1 is `tanhexp`.
+
+    References
+    ----------
+    K. Biswas, S. Kumar, S. Banerjee, A. K. Pandey, "TanhSoft: a family of activation functions combining Tanh
+    and Softplus", 2020, arXiv:2009.03863.
+    """
+    return evaluate(_TANHEXP, x, b)
 
 
 def _e_swish(op: Operations, x: Tensor, b: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ ROUNDED = {
     "selu": (1.0507009873554805, 1.6732632423543772),
     "serlu": (1.0786250046704127, 2.9042672132450443),
 }
-PARAMETERS = {"beta_swish": "β", "beta_mish": "β", "mila": "β", "threshold": "θ", "sine_relu": "ε"}
+PARAMETERS = {"beta": "β", "theta": "θ", "epsilon": "ε", "delta": "δ"}
 """How the formulas write the parameters that have another name in Python."""
 
 X = np.arange(-64, 65) / 8
@@ -66,16 +66,12 @@ def test_the_formula_of_the_derivative_is_right(name: str) -> None:
     names: dict[str, object] = FUNCTIONS | CONSTANTS
     names |= dict(zip("λα", ROUNDED.get(function, ()), strict=False))
     if values:
-        names[PARAMETERS.get(function, written(function))] = values[0]
+        _, parameter = inspect.signature(ACTIVATIONS[function]).parameters
+        names[PARAMETERS.get(parameter, parameter)] = values[0]
     formula = facts(name).derivative
     found = [evaluate(formula, names | {"x": float(x)}) for x in X]
     tolerance = 1e-4 if function == "star_relu" else 1e-11
     np.testing.assert_allclose(found, slopes(name, X), rtol=tolerance, atol=tolerance)
-
-
-def written(function: str) -> str:
-    """Return the name of the parameter, which is the letter of the formula."""
-    return [*inspect.signature(ACTIVATIONS[function]).parameters][1]
 
 
 def test_products_and_pieces_are_read() -> None:
