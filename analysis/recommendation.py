@@ -115,7 +115,7 @@ def _stated(
     spoken_of = [row for found in about for row in (found.rows if found.gate.matters else [found.headline])]
     sentences += list(filter(None, [silence_sentence(spoken_of)]))
     for caveat in _caveats(rest, about, findings):
-        elsewhere.append(caveat)
+        (elsewhere or wins).append(caveat)
         sentences.append(f"{caveat[0].upper()}{caveat[1:]}.")
     not_run = [level.level for level in plain.levels if not level.run]
     if not_run and not rest:

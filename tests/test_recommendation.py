@@ -201,6 +201,11 @@ def test_bins_that_are_listed_are_said_to_be_bins(outcome: str) -> None:
     assert found.elsewhere.startswith("relu at 17 to 23, 26 to 30")
     assert found.elsewhere.endswith("; each range was tested as a whole")
     assert found.sentence.endswith("Each range was tested as a whole.")
+    wins = said(
+        binned((WINS, WINS, WINS, WINS)), [gate("depth", 0.01)], (turned(outcome=outcome, point=None),)
+    )
+    assert wins.wins.endswith("; each range was tested as a whole")
+    assert wins.elsewhere == "-"
     by_threshold = said(binned((LOSES, LOSES, WINS, WINS)), [gate("depth", 0.01)], (turned(),))
     assert "as a whole" not in by_threshold.elsewhere
 
