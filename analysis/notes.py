@@ -177,13 +177,14 @@ def _of_gates(table: "CriteriaTable") -> list[str]:
     checked = [tree for tree in table.interactions if tree.p is not None]
     if any(tree.leaves for tree in checked):
         found.append(
-            "Tree: at most two splits deep, shown where it predicts units that it has not seen; "
-            "the gains of its leaves are from units that did not shape it."
+            "Tree: two factors, shown where a second one tells more than the first by itself, on units that "
+            "the tree has not seen as well; the gains of its leaves are from units that did not place its "
+            "bounds. Only where it says that they act together do the two more than add up."
         )
     elif checked:
         found.append(
-            "Tree: none that is two splits deep predicts the difference of units it has not seen better "
-            "than chance does, so none is shown."
+            "Tree: nowhere does a second factor tell more of the difference than one by itself does, so none "
+            "is shown."
         )
     return found
 

@@ -15,7 +15,7 @@ from simulated_runs import Truth, simulate
 from simulation_bounds import LOG, SEED, at_least, at_most
 
 from analysis.statistics.gates import Gate, gates
-from analysis.statistics.interactions import interactions
+from analysis.statistics.interactions import Interaction, interactions
 from analysis.statistics.pairs import pairs
 from analysis.statistics.thresholds import Threshold, threshold, thresholds
 from analysis.statistics.units import unit_means
@@ -269,22 +269,62 @@ def held_on(levels: np.ndarray, curve: str, count: int) -> list[bool]:
     return [holds(found) for found in placed if found.inside is not None]
 
 
-# Factors together.
+# Two factors at once.
 
 
-def trees(truth: Truth, count: int) -> list[bool]:
+def trees(truth: Truth, count: int) -> list[Interaction]:
     rng = np.random.default_rng(SEED)
-    return [bool(interactions(units_of(truth, rng), truth.question)[0].leaves) for _ in range(count)]
+    return [interactions(units_of(truth, rng), truth.question)[0] for _ in range(count)]
 
 
-def test_noise_grows_no_tree(sweeps: int) -> None:
-    at_most(0.05, trees(Truth(configurations=60), sweeps), "nothing: a tree is shown")
+def strangers(tree: Interaction, *real: str) -> bool:
+    """Return whether a tree splits on a factor that has no effect."""
+    return bool({condition.split()[0] for leaf in tree.leaves for condition in leaf.where} - {*real})
 
 
-def test_two_factors_that_act_together_grow_one(sweeps: int) -> None:
-    def together(drawn: pd.DataFrame) -> np.ndarray:
-        return np.where((drawn["depth"] > 15) & (drawn["learning_rate"] < 0.09), 1.5, 0.0)
+def steps(drawn: pd.DataFrame) -> np.ndarray:
+    return step(drawn) + np.where(drawn["learning_rate"] < 0.009, 1.0, -1.0)
 
-    at_least(
-        0.90, trees(Truth(effect=together), max(12, sweeps // 3)), "two factors together: a tree is shown"
-    )
+
+def together(drawn: pd.DataFrame) -> np.ndarray:
+    return np.where((drawn["depth"] > 15) & (drawn["learning_rate"] < 0.09), 1.5, 0.0)
+
+
+ALONE = {
+    "nothing": Truth(),
+    "nothing, 60 configurations": Truth(configurations=60),
+    "step": Truth(effect=step),
+    "small step": Truth(effect=lambda drawn: 0.3 * step(drawn)),
+    "slope": Truth(effect=lambda drawn: (drawn["depth"].to_numpy() - 15) / 7),
+    "one optimizer": Truth(effect=lambda drawn: np.where(drawn["optimizer"] == "nadam", -2.0, 0.5)),
+    "failures": Truth(effect=step, failure_rate=0.05),
+    "unbalanced, missing": dataclasses.replace(MESSY, effect=step),
+    "the focus fails above depth 20": Truth(focus_fails=lambda drawn: drawn["depth"].to_numpy() > 20),
+}
+
+
+@pytest.mark.parametrize("world", ALONE)
+def test_one_factor_alone_grows_no_tree(world: str, sweeps: int) -> None:
+    found = trees(ALONE[world], sweeps)
+    at_most(0.05, [bool(tree.leaves) for tree in found], f"{world}: a tree is shown")
+    at_most(0.05, [tree.together for tree in found], f"{world}: two factors are said to act together")
+
+
+def test_two_factors_that_add_up_are_not_said_to_act_together(sweeps: int) -> None:
+    found = trees(Truth(effect=steps), sweeps)
+    at_least(0.90, [bool(tree.leaves) for tree in found], "two factors that add up: a tree is shown")
+    at_most(0.05, [strangers(tree, "depth", "learning_rate") for tree in found], "of these: a false factor")
+    at_most(0.05, [tree.together for tree in found], "of these: said to act together")
+
+
+@pytest.mark.parametrize(
+    ("configurations", "shown", "said"), [(120, 0.75, 0.55), (180, 0.90, 0.80), (240, 0.95, 0.90)]
+)
+def test_two_factors_that_act_together_grow_one(
+    configurations: int, shown: float, said: float, sweeps: int
+) -> None:
+    world = f"two factors together, {configurations} configurations"
+    found = trees(Truth(effect=together, configurations=configurations), sweeps)
+    at_least(shown, [bool(tree.leaves) for tree in found], f"{world}: a tree is shown")
+    at_least(said, [tree.together for tree in found], f"{world}: they are said to act together")
+    at_most(0.05, [strangers(tree, "depth", "learning_rate") for tree in found], f"{world}: a false factor")

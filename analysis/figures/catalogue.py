@@ -36,7 +36,7 @@ TITLES = {
     "turning_points": "Where it turns",
     "win_rates": "Win rates",
     "failures": "Failures",
-    "tree": "Factors that act together",
+    "tree": "Two factors at once",
     "tuning_curves": "Best found after so many trials",
     "learning_curves": "Learning curves",
     "ranking": "Ranking of all activations",
@@ -64,8 +64,9 @@ def all_figures(
     dict of str to matplotlib.figure.Figure
         In the order of `TITLES`. Those before `tuning_curves` belong to the paired designs: `running` to a
         `paired` sweep that is not whole, `turning_points` to ordered factors that matter, `failures` to
-        a sweep with any, `tree` to one whose trees predict. `tuning_curves` belongs to `tuned`, `ranking` to
-        three and more activations of a finished sweep. None is empty: a sweep without a result has none.
+        a sweep with any, `tree` to one with two factors that tell more than one. `tuning_curves` belongs to
+        `tuned`, `ranking` to three and more activations of a finished sweep. None is empty: a sweep without
+        a result has none.
     """
     drawn: dict[str, Figure | None]
     if table.design == "tuned":

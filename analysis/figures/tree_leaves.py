@@ -1,4 +1,4 @@
-"""Figure: what the leaves of each tree gain, for factors that act together."""
+"""Figure: what the leaves of each tree of two factors gain, and whether these act together."""
 
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,12 @@ _LABEL = 64
 def caption(table: CriteriaTable) -> str:
     """Return how to read the figure."""
     return (
-        "Each row is a leaf of a tree that predicts the difference on units it has not seen better than "
-        "chance would; a tree that does not is not drawn. The mark is the mean difference of those "
-        f"{unit_name(table.design)} that did not shape the tree, with its 95 % interval, right of 0 where "
-        f"{table.focus} is better; n is how many. The grey band, {quantity_text(table.delta, table.unit)} to "
-        "either side, is too small to matter."
+        "Each row is a leaf of a tree of two factors, drawn where the second one tells more of the "
+        'difference than the first by itself. Where it says "no sign that they act together", the two may '
+        "just add up: no proof of an interaction. The mark is the mean difference of the "
+        f"{unit_name(table.design)} in the leaf, sorted by bounds that others have placed, with its 95 % "
+        f"interval, right of 0 where {table.focus} is better; n is how many. The grey band, "
+        f"{quantity_text(table.delta, table.unit)} to either side, is too small to matter."
     )
 
 
@@ -71,7 +72,8 @@ def tree_leaves(table: CriteriaTable) -> "Figure | None":
             axes.set_yticks(range(len(labels)), labels, fontsize=FONT_SIZE - 1)
             axes.set_ylim(len(labels) - 0.5, -0.5)
             axes.tick_params(axis="y", length=0)
-            axes.set_title(f"against {fitted(tree.rival, 40)}", loc="left")
+            shown = "the two act together" if tree.together else "no sign that they act together"
+            axes.set_title(f"against {fitted(tree.rival, 40)}: {shown}", loc="left")
         put_legend(figure, (), table)
         figure.supxlabel(f"{fitted(table.focus, 26)} minus rival, in {table.unit}", fontsize=FONT_SIZE)
     return figure

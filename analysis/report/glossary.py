@@ -36,8 +36,9 @@ def explained(rows: Rows, table: CriteriaTable) -> Words:
     meanings = {
         "Gain there": f"Mean difference on the side of the threshold where {focus} wins.",
         "Gain elsewhere": "Mean difference on the other side of the threshold.",
+        "Act together?": "Whether the two factors do more than add up; no sign is no proof that they do not.",
         "First split in 20 halves": "How often each factor came first in a tree grown on half of the data.",
-        "Adj. p out of sample": "How likely shuffled differences would have been predicted as well.",
+        "Adj. p of a second factor": "How likely a second factor would seem to tell as much if only one did.",
         "Average rank": f"Mean place among all activations, over {unit_name(table.design)}; 1 is best.",
         "Not separated from": "By Wilcoxon's test, Holm over all pairs; that is not the same as equal.",
         "Correlation": "Of the two results of a block, where neither failed.",

@@ -1,33 +1,33 @@
-"""Do two factors act together? A shallow tree on the paired difference, shown only if it predicts.
+"""Do two factors act together? A tree of two splits, shown only if the second split is one.
 
-A tree always finds something. So it is shown only where, grown on four fifths of the units, it
-predicts the rest better than it does after the differences are shuffled; and what its leaves are
-said to gain comes from units that did not shape it.
+A tree always finds something, and one real split is enough for the whole of it to predict. So the
+second split, on another factor, is held against what each of the two factors does by itself.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.estimates import ALPHA, holm, mean_test, rounded
-from analysis.statistics.levels import level_text, log_spaced, number_text
+from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, holm, mean_test, rounded
+from analysis.statistics.levels import MAXIMUM_BINS, equal_count_bins, level_text, log_spaced, number_text
 from analysis.statistics.units import seeded
 from study.question import Factor, Question
 
-if TYPE_CHECKING:
-    from sklearn.tree import DecisionTreeRegressor
-
-MINIMUM_UNITS = 40
-"""With fewer no tree of four leaves could be grown and checked."""
+MINIMUM_UNITS_OF_A_TREE = 40
+"""With fewer no tree of two splits could be grown and checked."""
 MAXIMUM_UNITS = 1000
 """Of more, the first of the design are used: a tree that is not seen in these is not worth a table."""
-DEPTH, FOLDS, PERMUTATIONS, SPLITS = 2, 5, 199, 20
-ENOUGH_BEYOND = 10
-"""Shuffles that predict as well as the data after which no more are drawn: p is then above 5 %."""
+MAXIMUM_CUTS = 15
+"""A number is cut in at most so many places, at about equal counts."""
+SMALLEST_VARIANCE = 1e-9
+"""Of the units that are cut in two, as a share of that of all: where all agree, a cut takes out nothing."""
+FOLDS, PERMUTATIONS, SPLITS = 10, 999, 20
+FIRST_LOOK, ENOUGH_BEYOND = 199, 20
+"""So many shuffles that do as well as the data among the first ones, and no more are drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,11 +37,12 @@ class Leaf:
     Parameters
     ----------
     where : tuple of str
-        The conditions that lead to it, such as `depth above 15.5`.
+        The conditions that lead to it, such as `depth above 15.5`, one for each factor.
     units : int
-        Units in it that did not shape the tree.
+        Units in it, each sorted by bounds that it did not help to place.
     difference, low, high : float or None
-        Their mean paired difference with its 95 % t interval, in the metric's unit.
+        Their mean paired difference with its 95 % t interval, in the metric's unit. No interval with
+        fewer than `analysis.statistics.estimates.MINIMUM_UNITS` units.
     """
 
     where: tuple[str, ...]
@@ -53,7 +54,7 @@ class Leaf:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interaction:
-    """The tree of one rival and its check.
+    """The tree of one rival and its checks.
 
     Parameters
     ----------
@@ -62,109 +63,354 @@ class Interaction:
     units : int
         Independent units.
     p : float or None
-        Of the out-of-sample gain against shuffled differences, adjusted by Holm over the rivals. None
-        with too few units.
+        Of a second split against differences that depend on one factor alone, adjusted by Holm over the
+        rivals. None with too few units.
     explained : float or None
-        Share of the squared error around the mean that the tree takes out on units it has not seen.
+        Share of the squared error, left by the first factor alone, that a second split takes out on units
+        that it has not seen.
+    p_additive : float or None
+        Of the tree against two factors whose effects add up, adjusted by Holm over the trees shown. At
+        most `analysis.statistics.estimates.ALPHA`: they act together. None unless shown.
     roots : dict of str to int
         Factor to how often it is the first split, over `SPLITS` halves. Empty unless shown.
     leaves : tuple of Leaf
-        Empty unless p is at most `analysis.statistics.estimates.ALPHA`.
+        Empty unless p is at most `analysis.statistics.estimates.ALPHA` and `explained` above 0.
     """
 
     rival: str
     units: int
     p: float | None
     explained: float | None
+    p_additive: float | None
     roots: Mapping[str, int]
     leaves: tuple[Leaf, ...]
 
+    @property
+    def together(self) -> bool:
+        """Whether the two factors are shown to act together, rather than each by itself."""
+        return self.p_additive is not None and self.p_additive <= ALPHA
+
 
 @dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of the tree's input: a number, or whether a factor is at one level."""
+class _Cut:
+    """A way to cut the units in two: by a bound on a number, or by one level."""
 
     factor: Factor
     level: str | None = None
+    bound: float = 0.0
 
-    def condition(self, bound: float, *, above: bool) -> str:
-        """Return one side of a split as text."""
+    def condition(self, *, above: bool) -> str:
+        """Return one side as text."""
         if self.level is not None:
             return f"{self.factor.name} {'' if above else 'not '}{self.level}"
-        value = 10**bound if log_spaced(self.factor) else bound
-        return f"{self.factor.name} {'above' if above else 'up to'} {number_text(value, 3)}"
+        return f"{self.factor.name} {'above' if above else 'up to'} {number_text(self.bound, 3)}"
 
 
-def _inputs(units: pd.DataFrame, question: Question) -> tuple[np.ndarray, list[_Column]]:
-    columns: list[_Column] = []
-    values: list[np.ndarray] = []
-    for factor in question.conditions:
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """Every cut of every factor, and the levels of each.
+
+    Parameters
+    ----------
+    cuts : tuple of _Cut
+        Those of one factor are neighbours.
+    factor : numpy.ndarray of int, shape (cuts,)
+        Place of the factor of each cut.
+    above : numpy.ndarray of float, shape (units, cuts)
+        1 where a unit lies above the bound, or is at the level.
+    codes : tuple of numpy.ndarray of int, each of shape (units,)
+        Level of each unit, factor by factor; of a number, one of at most four bins as in the table.
+    """
+
+    cuts: tuple[_Cut, ...]
+    factor: np.ndarray
+    above: np.ndarray
+    codes: tuple[np.ndarray, ...]
+
+    def of(self, units: np.ndarray) -> "_Cuts":
+        """Return the cuts of a part of the units."""
+        return _Cuts(self.cuts, self.factor, self.above[units], tuple(code[units] for code in self.codes))
+
+    def strength(self, values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Return the squared error that each cut takes out among the units inside, over their variance.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (..., units)
+            Differences.
+        inside : numpy.ndarray of bool, shape (units,)
+            The units that are cut in two.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., cuts)
+            -1 where a side would be too small.
+        """
+        size, fewest = int(inside.sum()), max(8, len(inside) // 20)
+        count = self.above[inside].sum(axis=0)
+        allowed = np.minimum(count, size - count) >= fewest
+        if not allowed.any():
+            return np.full((*values.shape[:-1], len(self.cuts)), -1.0)
+        centred = values[..., inside] - values[..., inside].mean(axis=-1, keepdims=True)
+        smallest = SMALLEST_VARIANCE * (values**2).mean(axis=-1, keepdims=True) + np.finfo("float64").tiny
+        variance = np.maximum((centred**2).sum(axis=-1, keepdims=True) / (size - 1), smallest)
+        sums = centred @ self.above[inside]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(allowed, sums**2 * (1 / count + 1 / (size - count)) / variance, -1.0)
+
+    def best(self, values: np.ndarray, inside: np.ndarray, among: np.ndarray) -> tuple[int, float]:
+        """Return the strongest of some cuts among the units inside, with its strength."""
+        found = np.where(among, self.strength(values, inside), -1.0)
+        return int(found.argmax()), float(found.max())
+
+    def first(self, values: np.ndarray, factor: int | None = None) -> tuple[int, float]:
+        """Return the strongest cut of one factor, or of any, among all units."""
+        among = (self.factor == factor) | (factor is None)
+        return self.best(values, np.ones(len(values), dtype=bool), among)
+
+    def left(self, difference: np.ndarray, factor: int) -> np.ndarray:
+        """Return what the levels of one factor leave of the differences; 0 where it is rounding alone."""
+        left = difference - _level_means(self.codes[factor], difference)[self.codes[factor]]
+        return np.where(np.abs(left) > SMALLEST_VARIANCE * np.abs(difference).max(), left, 0.0)
+
+
+def _level_means(code: np.ndarray, values: np.ndarray, levels: int = 0) -> np.ndarray:
+    """Return the mean of the values at each level, that of all where a level has none."""
+    count = np.bincount(code, minlength=levels)
+    return np.where(count > 0, np.bincount(code, values, levels) / np.maximum(count, 1), values.mean())
+
+
+def _all_cuts(units: pd.DataFrame, question: Question) -> _Cuts:
+    cuts: list[_Cut] = []
+    above: list[np.ndarray] = []
+    places: list[int] = []
+    codes: list[np.ndarray] = []
+    for place, factor in enumerate(question.conditions):
         found = units[factor.name].to_numpy()
         if factor.numeric:
             numbers = found.astype("float64")
-            columns.append(_Column(factor))
-            values.append(np.log10(numbers) if log_spaced(factor) else numbers)
-            continue
-        for level in np.unique(found):
-            columns.append(_Column(factor, level_text(level)))
-            values.append((found == level).astype("float64"))
-    return np.stack(values, axis=1).astype("float32"), columns
+            codes.append(equal_count_bins(numbers, MAXIMUM_BINS))
+            bins = equal_count_bins(numbers, MAXIMUM_CUTS + 1)
+            for cut in range(bins.max()):
+                ends = numbers[bins <= cut].max(), numbers[bins > cut].min()
+                bound = math.sqrt(ends[0] * ends[1]) if log_spaced(factor) else sum(ends) / 2
+                cuts.append(_Cut(factor, bound=bound))
+                above.append(bins > cut)
+        else:
+            levels, code = np.unique(found, return_inverse=True)
+            codes.append(code)
+            for level in range(len(levels) if len(levels) > 2 else len(levels) - 1):
+                cuts.append(_Cut(factor, level=level_text(levels[level])))
+                above.append(code == level)
+        places += [place] * (len(cuts) - len(places))
+    return _Cuts(tuple(cuts), np.array(places), np.array(above, dtype="float64").T, tuple(codes))
 
 
-def _grown(
-    inputs: np.ndarray, difference: np.ndarray, ties: np.random.RandomState
-) -> "DecisionTreeRegressor":
-    """Return the tree; `ties` decides between splits that are equally good."""
-    from sklearn.tree import DecisionTreeRegressor
+@dataclass(frozen=True, slots=True)
+class _Second:
+    """A second split: on which side of the first, by which cut, and its p-value."""
 
-    smallest = max(8, len(difference) // 20)
-    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=smallest, random_state=ties)
-    return tree.fit(inputs, difference, check_input=False)
+    above: bool
+    cut: int
+    p: float
 
 
-def _gain(inputs: np.ndarray, difference: np.ndarray, fold: np.ndarray, ties: np.random.RandomState) -> float:
-    """Return by how much the tree beats the mean on units it has not seen, in squared error."""
-    gain = 0.0
+def _p_values(observed: np.ndarray, shuffled: Callable[[int], np.ndarray], permutations: int) -> np.ndarray:
+    """Return the p-value of each statistic against the largest one of each shuffle.
+
+    More are drawn than the first ones only where a p may still be small.
+    """
+    drawn = shuffled(FIRST_LOOK)
+    line = observed[:, None] * (1 - 1e-9)  # equal up to rounding is as good
+    beyond = (drawn >= line).sum(axis=1)
+    if beyond.min() < ENOUGH_BEYOND:
+        drawn = np.concatenate([drawn, shuffled(permutations - FIRST_LOOK)])
+        beyond = (drawn >= line).sum(axis=1)
+    return (1 + beyond) / (1 + len(drawn))
+
+
+def _seconds(
+    cuts: _Cuts,
+    difference: np.ndarray,
+    first: int,
+    rng: np.random.Generator,
+    permutations: int,
+    only: int | None = None,
+) -> list[_Second]:
+    """Return the best second split on each side of the first, on any other factor or on `only` one.
+
+    Shuffled, within each side, is what the levels of the first factor leave; each p-value is against the
+    largest strength over both sides and all other factors.
+    """
+    own = int(cuts.factor[first])
+    others = cuts.factor != own
+    left = cuts.left(difference, own)
+    high = cuts.above[:, first] > 0
+    sides = (high, ~high)
+    best = [cuts.best(left, inside, others if only is None else cuts.factor == only) for inside in sides]
+
+    def shuffled(count: int) -> np.ndarray:
+        largest = np.full(count, -1.0)
+        drawn = np.zeros((count, len(left)))
+        for inside in sides:
+            drawn[:, inside] = rng.permuted(np.tile(left[inside], (count, 1)), axis=1)
+            largest = np.maximum(largest, cuts.strength(drawn, inside)[:, others].max(axis=1))
+        return largest
+
+    p_values = _p_values(np.array([strength for _, strength in best]), shuffled, permutations)
+    return [
+        _Second(above, cut, float(p))
+        for above, (cut, strength), p in zip((True, False), best, p_values, strict=True)
+        if strength >= 0
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """A tree of one rival: what it was grown on, its first cut, its second ones, what these explain."""
+
+    cuts: _Cuts
+    difference: np.ndarray
+    rng: np.random.Generator
+    permutations: int
+    first: int
+    seconds: tuple[_Second, ...]
+    explained: float
+
+    @property
+    def p(self) -> float:
+        """The smaller p-value of the two sides, each of which allows for the other."""
+        return min((second.p for second in self.seconds), default=1.0)
+
+
+def _grown(units: pd.DataFrame, question: Question, permutations: int) -> _Tree | None:
+    """Return the tree of one rival, None with too few units.
+
+    A second split has the larger p-value of its two factors: neither may do by itself, so the levels of
+    either are taken out, and the other must still show.
+    """
+    difference = units["difference"].to_numpy()
+    if len(units) < MINIMUM_UNITS_OF_A_TREE or np.ptp(difference) == 0:
+        return None
+    cuts, rng = _all_cuts(units, question), seeded(units["unit_id"], "interactions")
+    first, strength = cuts.first(difference)
+    if strength < 0:
+        return None
+    seconds: list[_Second] = []
+    for second in _seconds(cuts, difference, first, rng, permutations):
+        p = second.p
+        if p <= ALPHA:
+            turned, _ = cuts.first(difference, int(cuts.factor[second.cut]))
+            back = _seconds(cuts, difference, turned, rng, permutations, only=int(cuts.factor[first]))
+            p = max(p, min((one.p for one in back), default=1.0))
+        seconds.append(_Second(second.above, second.cut, p))
+    explained = _explained(cuts, difference, rng)
+    return _Tree(cuts, difference, rng, permutations, first, tuple(seconds), explained)
+
+
+def _explained(cuts: _Cuts, difference: np.ndarray, rng: np.random.Generator) -> float:
+    """Return the share of the squared error left by the first factor that a second split takes out.
+
+    On a tenth of the units each, by a tree that the other nine tenths have shaped.
+    """
+    fold = rng.permutation(len(difference)) % FOLDS
+    error = gain = 0.0
     for part in range(FOLDS):
         apart = fold == part
-        known, unknown = difference[~apart], difference[apart]
-        guess = _grown(inputs[~apart], known, ties).predict(inputs[apart], check_input=False)
-        gain += float(((unknown - known.mean()) ** 2 - (unknown - guess) ** 2).sum())
-    return gain
+        known, unknown, values = cuts.of(~apart), cuts.of(apart), difference[~apart]
+        first, _ = known.first(values)
+        own = int(cuts.factor[first])
+        means = _level_means(known.codes[own], values, int(cuts.codes[own].max()) + 1)
+        left = values - means[known.codes[own]]
+        high = known.above[:, first] > 0
+        best = [known.best(left, high == above, cuts.factor != own) for above in (False, True)]
+        above = best[1][1] > best[0][1]
+        cut, strength = best[above]
+        wrong = difference[apart] - means[unknown.codes[own]]
+        error += float((wrong**2).sum())
+        if strength < 0:
+            continue
+        beyond = known.above[:, cut] > 0
+        low, up = (left[(high == above) & (beyond == side)].mean() for side in (False, True))
+        step = np.where(unknown.above[:, cut] > 0, up, low)
+        reached = (unknown.above[:, first] > 0) == above
+        gain += float((wrong**2 - (wrong - np.where(reached, step, 0.0)) ** 2).sum())
+    return gain / error if error > 0 else 0.0
 
 
-def _leaves(
-    tree: "DecisionTreeRegressor",
-    inputs: np.ndarray,
-    difference: np.ndarray,
-    columns: list[_Column],
-    question: Question,
-) -> tuple[Leaf, ...]:
-    """Return the leaves with the differences of units that did not shape the tree."""
-    at = tree.apply(inputs)
-    nodes = tree.tree_
+def _additive_p(tree: _Tree, second: _Second) -> float:
+    """Return the p-value of the first factor and that of a second split, if their effects add up.
 
-    def walked(node: int, where: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]]:
-        left, right = int(nodes.children_left[node]), int(nodes.children_right[node])
-        if left < 0:
-            return [(node, where)]
-        column, bound = columns[int(nodes.feature[node])], float(nodes.threshold[node])
-        return [
-            *walked(left, (*where, column.condition(bound, above=False))),
-            *walked(right, (*where, column.condition(bound, above=True))),
-        ]
+    The residuals of the additive model are shuffled (Freedman and Lane 1983). Tested is the product of the
+    first split with each cut of the second factor, less what both factors' own effects explain of it.
+    """
+    cuts = tree.cuts
+    own, other = (cuts.above[:, cuts.factor == cuts.factor[cut]] for cut in (tree.first, second.cut))
+    effects = np.concatenate([np.ones((len(own), 1)), own, other], axis=1)
+    basis, size, _ = np.linalg.svd(effects, full_matrices=False)
+    basis = basis[:, size > 1e-9 * size[0]]
+    products = _left((cuts.above[:, [tree.first]] * other).T, basis)
+    length = np.linalg.norm(products, axis=1, keepdims=True)
+    products = np.where(length > 1e-6, products / np.maximum(length, 1e-6), 0.0)
+    residuals = _left(tree.difference, basis)
 
+    def strength(values: np.ndarray) -> np.ndarray:
+        return ((values @ products.T) ** 2).max(axis=-1) / (values**2).sum(axis=-1)
+
+    def shuffled(count: int) -> np.ndarray:
+        return strength(_left(tree.rng.permuted(np.tile(residuals, (count, 1)), axis=1), basis))
+
+    return float(_p_values(strength(residuals[None]), shuffled, tree.permutations)[0])
+
+
+def _left(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return what an orthonormal basis, shape (units, columns), leaves of the values, shape (..., units)."""
+    return values - (values @ basis) @ basis.T
+
+
+def _leaves(tree: _Tree, question: Question) -> tuple[Leaf, ...]:
+    """Return the leaves; each unit is sorted by bounds that the other nine tenths of them have placed."""
+    cuts, difference, first = tree.cuts, tree.difference, tree.first
+    fold = tree.rng.permutation(len(difference)) % FOLDS
+    by_side = {second.above: second.cut for second in tree.seconds}
+    places = [
+        (above, deep) for above in (False, True) for deep in ((False, True) if above in by_side else (None,))
+    ]
+    inside = np.zeros((len(places), len(difference)), dtype=bool)
+
+    def again(cut: int, part: np.ndarray, values: np.ndarray) -> int:
+        """Place the bound of a cut anew; a level stays the same."""
+        if cuts.cuts[cut].level is not None:
+            return cut
+        placed, strength = cuts.of(~apart).best(values, part, cuts.factor == cuts.factor[cut])
+        return placed if strength >= 0 else cut
+
+    for number in range(FOLDS):
+        apart = fold == number
+        known = difference[~apart]
+        root = again(first, np.ones(len(known), dtype=bool), known)
+        high = cuts.above[:, root] > 0
+        for place, (above, deep) in enumerate(places):
+            reached = apart & (high == above)
+            if deep is not None:
+                cut = again(by_side[above], (high == above)[~apart], known)
+                reached &= (cuts.above[:, cut] > 0) == deep
+            inside[place] |= reached
+    test = mean_test(difference, inside, bound=question.loss_cap, delta=question.delta)
     found: list[Leaf] = []
-    for node, where in walked(0, ()):
-        inside = (at == node)[None]
-        test = mean_test(difference, inside, bound=question.loss_cap, delta=question.delta)
+    for place, (above, deep) in enumerate(places):
+        where = [cuts.cuts[first].condition(above=above)]
+        if deep is not None:
+            where.append(cuts.cuts[by_side[above]].condition(above=deep))
+        units = int(inside[place].sum())
+        enough = units >= MINIMUM_UNITS
         found.append(
             Leaf(
-                where=where,
-                units=int(inside.sum()),
-                difference=rounded(test.mean[0]),
-                low=rounded(test.low[0]),
-                high=rounded(test.high[0]),
+                where=tuple(where),
+                units=units,
+                difference=rounded(test.mean[place]),
+                low=rounded(test.low[place]) if enough else None,
+                high=rounded(test.high[place]) if enough else None,
             )
         )
     return tuple(found)
@@ -182,70 +428,60 @@ def interactions(units: Mapping[str, pd.DataFrame], question: Question) -> tuple
 
     Notes
     -----
-    Honest in the sense of Athey and Imbens (2016): one half of the units shapes the tree, the other
-    gives the means of its leaves.
+    Honest in the sense of Athey and Imbens (2016): the bounds that a unit is sorted by come from others.
     """
-    from sklearn import config_context
-
     if question.design == "ofat" or len(question.conditions) < 2:
         return ()
-    used = {rival: units[rival].head(MAXIMUM_UNITS) for rival in question.rivals}
-    with config_context(skip_parameter_validation=True):  # thousands of small trees: half of the time
-        found = [_checked(own, question) for own in used.values()]
-    raw = [checked[1] for checked in found]
-    known = [p for p in raw if p is not None]
-    adjusted = iter(holm(np.array(known)))
-    p_values = [None if p is None else float(next(adjusted)) for p in raw]
-    return tuple(
-        _interaction(used[rival], rival, explained, p, question)
-        for rival, (explained, _), p in zip(question.rivals, found, p_values, strict=True)
-    )
-
-
-def _checked(own: pd.DataFrame, question: Question) -> tuple[float | None, float | None]:
-    """Return the share explained out of sample and its raw p-value."""
-    difference = own["difference"].to_numpy()
-    if len(own) < MINIMUM_UNITS or difference.std() == 0:
-        return None, None
-    inputs, _ = _inputs(own, question)
-    rng = seeded(own["unit_id"], "interactions")
-    fold = rng.permutation(len(own)) % FOLDS
-    ties = np.random.RandomState(0)
-    observed = _gain(inputs, difference, fold, ties)
     # Shuffles for the smallest p to pass Holm's adjustment over the rivals.
     permutations = max(PERMUTATIONS, math.ceil(2 * len(question.rivals) / ALPHA))
-    beyond = drawn = 0
-    while drawn < permutations and beyond < ENOUGH_BEYOND:
-        beyond += _gain(inputs, rng.permutation(difference), fold, ties) >= observed
-        drawn += 1
-    # Stopped early, the share beyond is a p-value as it stands (Besag and Clifford 1991).
-    p = beyond / drawn if beyond == ENOUGH_BEYOND else (1 + beyond) / (1 + drawn)
-    total = float(((difference - difference.mean()) ** 2).sum())
-    return observed / total, p
-
-
-def _interaction(
-    own: pd.DataFrame, rival: str, explained: float | None, p: float | None, question: Question
-) -> Interaction:
-    roots: dict[str, int] = {}
-    leaves: tuple[Leaf, ...] = ()
-    if p is not None and p <= ALPHA:
-        inputs, columns = _inputs(own, question)
-        difference = own["difference"].to_numpy()
-        rng, ties = seeded(own["unit_id"], "interactions: halves"), np.random.RandomState(0)
-        for split in range(SPLITS):
-            shaping = rng.permutation(len(own)) < len(own) // 2
-            tree = _grown(inputs[shaping], difference[shaping], ties)
-            if tree.tree_.feature[0] >= 0:
-                name = columns[int(tree.tree_.feature[0])].factor.name
-                roots[name] = roots.get(name, 0) + 1
-            if split == 0:
-                leaves = _leaves(tree, inputs[~shaping], difference[~shaping], columns, question)
-    return Interaction(
-        rival=rival,
-        units=len(own),
-        p=None if p is None else rounded(p),
-        explained=None if explained is None else rounded(explained),
-        roots=dict(sorted(roots.items(), key=lambda item: (-item[1], item[0]))),
-        leaves=leaves,
+    trees = {
+        rival: _grown(units[rival].head(MAXIMUM_UNITS), question, permutations) for rival in question.rivals
+    }
+    p_values = _holm({rival: tree.p for rival, tree in trees.items() if tree is not None})
+    shown = {
+        rival: kept
+        for rival, tree in trees.items()
+        if tree is not None and tree.explained > 0 and (kept := _kept(tree, p_values[rival])).seconds
+    }
+    additive = _holm(
+        {
+            rival: min(1.0, len(tree.seconds) * min(_additive_p(tree, second) for second in tree.seconds))
+            for rival, tree in shown.items()
+        }
     )
+    found: list[Interaction] = []
+    for rival, tree in trees.items():
+        drawn = shown.get(rival)
+        found.append(
+            Interaction(
+                rival=rival,
+                units=min(len(units[rival]), MAXIMUM_UNITS),
+                p=rounded(p_values[rival]) if tree else None,
+                explained=rounded(tree.explained) if tree else None,
+                p_additive=rounded(additive[rival]) if drawn else None,
+                roots=_roots(drawn) if drawn else {},
+                leaves=_leaves(drawn, question) if drawn else (),
+            )
+        )
+    return tuple(found)
+
+
+def _holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return p-values by rival, adjusted by Holm over the rivals."""
+    return dict(zip(p_values, holm(np.array(list(p_values.values()))).tolist(), strict=True))
+
+
+def _kept(tree: _Tree, p: float) -> _Tree:
+    """Return a tree with those second splits that pass, given the adjusted p-value of the best."""
+    seconds = tuple(second for second in tree.seconds if second.p * (p / tree.p) <= ALPHA)
+    return replace(tree, seconds=seconds)
+
+
+def _roots(tree: _Tree) -> dict[str, int]:
+    """Return which factor is split first in each of `SPLITS` halves of the units, and how often."""
+    roots: Counter[str] = Counter()
+    for _ in range(SPLITS):
+        half = tree.rng.permutation(len(tree.difference)) < len(tree.difference) // 2
+        cut, _ = tree.cuts.of(half).first(tree.difference[half])
+        roots[tree.cuts.cuts[cut].factor.name] += 1
+    return dict(sorted(roots.items(), key=lambda item: (-item[1], item[0])))

@@ -134,15 +134,16 @@ def ranking_rows(table: CriteriaTable) -> Rows:
 
 
 def interaction_rows(table: CriteriaTable) -> Rows:
-    """Return the leaves of every tree that predicts; no row for one that does not."""
+    """Return the leaves of every tree that is shown."""
     return [
         {
             "Rival": tree.rival,
             "Where": " and ".join(leaf.where),
             f"Gain in {table.unit} [95 %]": interval_text(leaf, table.delta),
             unit_name(table.design).capitalize(): str(leaf.units),
+            "Act together?": f"{'yes' if tree.together else 'no sign'} (p {p_text(tree.p_additive)})",
             "First split in 20 halves": ", ".join(f"{name} {count}" for name, count in tree.roots.items()),
-            "Adj. p out of sample": p_text(tree.p),
+            "Adj. p of a second factor": p_text(tree.p),
         }
         for tree in table.interactions
         for leaf in tree.leaves
