@@ -46,8 +46,8 @@ class PlannedRow:
     units : int
         Independent units that the design has for the row.
     detectable : float or None
-        Difference that these find with 80 % power, in the metric's unit; None where they are too few
-        for a verdict.
+        Difference that these find with 80 % power, in the metric's unit, delta at least: the table calls
+        what is smaller a tie. None where they are too few for a verdict.
     needed : int
         Units that find the difference that was asked for with 80 % power.
     sweep : int or None
@@ -74,8 +74,8 @@ class PlannedRows:
         Unit of the metric.
     unit_name : str
         What the independent units are called.
-    detect : float
-        The difference that is to be found.
+    detect, delta : float
+        The difference that is to be found, and the smallest one that matters.
     deviations : dict of str to float
         Standard deviation of the paired difference between units, by rival.
     deviation_basis : str
@@ -89,6 +89,7 @@ class PlannedRows:
     unit: str
     unit_name: str
     detect: float
+    delta: float
     deviations: Mapping[str, float]
     deviation_basis: str
     adjustment: str
@@ -144,23 +145,25 @@ def planned_rows(
             f"--detect takes from {delta} (delta: the table calls what is smaller a tie) to {cap} (loss_cap: "
             f"no pair counts for more), and {number_text(detect)} was given; change it, or these in the spec."
         )
-    known = _deviations(question, record, pilot)
+    measured = _deviations(question, record, pilot)
+    assumed = {rival: (ASSUMED_DEVIATION[question.unit], np.inf) for rival in question.rivals}
+    known = {rival: one.estimate or assumed[rival] for rival, one in measured.items()}
     found, inside = regions(_frame(configurations, question), question)
     units = inside.sum(axis=1) * (replicates if question.design == "ofat" else 1)
     alpha = family_alpha(len(found), len(question.rivals))[:, 0]
     whole = replicates if question.design == "ofat" else len(configurations)
-    assumed = {rival: (ASSUMED_DEVIATION[question.unit], np.inf) for rival in question.rivals}
     sides = known if known else {None: assumed[question.rivals[0]]}
     by_rival = {
-        rival: _rows(found, units, alpha, whole, rival, estimate, detect, question.loss_cap)
+        rival: _rows(found, units, alpha, whole, rival, estimate, detect, question)
         for rival, estimate in sides.items()
     }
     return PlannedRows(
         unit=question.unit,
         unit_name=unit_name(question.design),
         detect=detect,
+        delta=question.delta,
         deviations={rival: estimate[0] for rival, estimate in (known or assumed).items()},
-        deviation_basis=_basis(question, known),
+        deviation_basis=_basis(question, measured),
         adjustment=(
             f"With 80 % power at the table's adjustment for its number of rows (overall p {alpha[0]:.2g}, "
             f"levels p {alpha[-1]:.2g}), as if no other row differed; where others do, fewer are enough."
@@ -177,10 +180,22 @@ def _frame(configurations: Sequence[Mapping[str, Level]], question: Question) ->
     return frame.astype(dict.fromkeys(texts, "str"))
 
 
-def _deviations(
-    question: Question, record: Record | None, pilot: int | None
-) -> dict[str, tuple[float, float]]:
-    """Return deviation and its degrees of freedom by rival; empty where it must be assumed."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The paired differences of one rival: how many, their mean, their standard deviation."""
+
+    units: int
+    mean: float
+    deviation: float
+
+    @property
+    def estimate(self) -> tuple[float, float] | None:
+        """Deviation and its degrees of freedom; None where all differences agree, and none can be told."""
+        return (self.deviation, self.units - 1.0) if self.deviation > 1e-9 * abs(self.mean) else None
+
+
+def _deviations(question: Question, record: Record | None, pilot: int | None) -> dict[str, _Measured]:
+    """Return what is known of the differences by rival; empty where the deviation must be assumed."""
     entries = [e for e in record.entries if e.training.activation in question.activations] if record else []
     if not entries and pilot is None:
         return {}
@@ -193,13 +208,13 @@ def _deviations(
                 f"with `mishstudy sweep SPEC --pilot {pilot}`: the sweep then goes on from there."
             )
         runs = runs.loc[runs["index"] < pilot]
-    estimates: dict[str, tuple[float, float]] = {}
+    measured: dict[str, _Measured] = {}
     for rival in question.rivals:
         differences = unit_means(pairs(runs, question, rival), question)["difference"]
         if len(differences) < (2 if pilot else ENOUGH_UNITS):
             return {}
-        estimates[rival] = float(differences.std()), len(differences) - 1.0
-    return estimates
+        measured[rival] = _Measured(len(differences), float(differences.mean()), float(differences.std()))
+    return measured
 
 
 def _rows(
@@ -210,14 +225,20 @@ def _rows(
     rival: str | None,
     estimate: tuple[float, float],
     detect: float,
-    bound: float,
+    question: Question,
 ) -> list[PlannedRow]:
     """Return the rows of one rival; `whole` is the size of the sweep in what a spec says of it."""
     deviation, freedom = (np.full(len(found), value) for value in estimate)
     needed = units_to_settle(
-        deviation, np.full(len(found), detect), freedom + 1, delta=detect, bound=bound, alpha=alpha
+        deviation,
+        np.full(len(found), detect),
+        freedom + 1,
+        delta=detect,
+        bound=question.loss_cap,
+        alpha=alpha,
     )
     found_by = detectable(planning_deviation(deviation, freedom, alpha), units, alpha)
+    found_by = np.maximum(found_by, question.delta)
     rows: list[PlannedRow] = []
     for place, region in enumerate(found):
         n = int(units[place])
@@ -235,28 +256,41 @@ def _rows(
     return rows
 
 
-def _basis(question: Question, known: Mapping[str, tuple[float, float]]) -> str:
+def _basis(question: Question, measured: Mapping[str, _Measured]) -> str:
     """Return where the deviations come from, each with its 95 % interval."""
     units = unit_name(question.design)
-    if not known:
-        deviation = quantity_text(ASSUMED_DEVIATION[question.unit], question.unit)
+    deviation = quantity_text(ASSUMED_DEVIATION[question.unit], question.unit)
+    if not measured:
         assumed = f"Assumed: paired differences spread by {deviation} (standard deviation) between {units}."
         if question.design != "paired":
             return assumed
         pilot = f"SPEC --pilot {min(15, question.planned_configurations)}"
         return f"{assumed} A pilot measures it: `mishstudy sweep {pilot}`, then `mishstudy plan {pilot}`."
     said: list[str] = []
-    for rival, (deviation, freedom) in known.items():
+    alike: list[str] = []
+    for rival, one in measured.items():
+        if one.estimate is None:
+            at_cap = " (the cap)" if abs(one.mean) >= question.loss_cap * (1 - 1e-9) else ""
+            alike.append(f"{number_text(one.mean, 3)}{at_cap} against {rival}")
+            continue
+        spread, freedom = one.estimate
         low, high = (
-            deviation * float(np.sqrt(freedom / special.chdtri(freedom, tail)))
+            spread * float(np.sqrt(freedom / special.chdtri(freedom, tail)))
             for tail in (ALPHA / 2, 1 - ALPHA / 2)
         )
-        said.append(f"{deviation:.2g} against {rival} (95 % {low:.2g} to {high:.2g})")
-    size = int(min(freedom for _, freedom in known.values())) + 1
-    return (
-        f"Measured on {size} {units} of this sweep: paired differences spread by {joined(said)} "
-        f"{question.unit}; the numbers allow for that being an estimate."
-    )
+        said.append(f"{spread:.2g} against {rival} (95 % {low:.2g} to {high:.2g})")
+    found = f"Measured on {min(one.units for one in measured.values())} {units} of this sweep:"
+    if said:
+        found += (
+            f" paired differences spread by {joined(said)} {question.unit}; the numbers allow for that being "
+            "an estimate."
+        )
+    if alike:
+        found += (
+            f" {'E' if said else 'e'}very pair differs by the same {joined(alike)}; how much they spread is "
+            f"not known there, and {deviation} (standard deviation) is assumed."
+        )
+    return found
 
 
 def render(planned: PlannedRows) -> "RenderableType":
@@ -284,4 +318,9 @@ def render(planned: PlannedRows) -> "RenderableType":
         cells = [name, *([row.rival or ""] if several else []), str(row.units), found, str(row.needed)]
         table.add_row(*map(Text, [*cells, str(row.sweep or "-")]))
     units = f"Numbers of {planned.unit_name}, and differences in {planned.unit}."
+    if any(row.detectable == rounded(planned.delta) for row in planned.rows):
+        floor = quantity_text(planned.delta, planned.unit)
+        units += (
+            f" A row that detects {floor}, delta, would find less as well, and the table calls that a tie."
+        )
     return Group(Text(planned.deviation_basis), Text(f"{planned.adjustment} {units}"), table)

@@ -56,8 +56,8 @@ def test_rows_are_those_of_the_table_with_their_units() -> None:
 
 @pytest.mark.parametrize("detect", [None, 2.5])
 def test_what_is_detected_and_needed_has_a_power_of_80_percent(detect: float | None) -> None:
-    planned = rows_of(spec_of(), detect=detect)
-    assert planned.detect == (detect or 1.0)
+    planned = rows_of(spec_of({"delta": 0.5}), detect=detect)
+    assert planned.detect == (detect or 0.5)
     deviation = ASSUMED_DEVIATION["points"]
     for place, row in enumerate(planned.rows):
         # Two rivals overall; two levels each of depth and optimizer, against either.
@@ -73,7 +73,8 @@ def test_what_is_detected_and_needed_has_a_power_of_80_percent(detect: float | N
 def test_what_is_detected_is_right_at_every_level_of_the_tests(
     activations: list[str], configurations: int
 ) -> None:
-    planned = rows_of(spec_of({"activations": activations, "configurations": configurations}))
+    changes = {"activations": activations, "configurations": configurations, "delta": 0.1}
+    planned = rows_of(spec_of(changes))
     families = len(activations), 4 * len(activations)
     for place, row in enumerate(planned.rows):
         alpha = 0.05 / families[place > 0]
@@ -81,6 +82,13 @@ def test_what_is_detected_is_right_at_every_level_of_the_tests(
         assert row.detectable is not None
         shift = row.detectable / ASSUMED_DEVIATION["points"] * row.units**0.5
         assert stats.nct.sf(critical, row.units - 1, shift) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_no_row_detects_less_than_delta_and_the_page_says_why() -> None:
+    planned = rows_of(spec_of({"configurations": 240}))
+    assert {row.detectable for row in planned.rows[:1]} == {planned.delta} == {1.0}
+    assert "A row that detects 1 point, delta, would find less as well" in printed(planned)
+    assert "would find less" not in printed(rows_of(spec_of({"configurations": 40})))
 
 
 def test_too_few_units_for_a_verdict_detect_nothing() -> None:
@@ -131,6 +139,27 @@ def test_a_pilot_measures_the_spread_of_each_rival_on_the_first_configurations()
         rows_of(spec, record=recorded(spec, later[1:]), pilot=12)
 
 
+def test_a_pilot_whose_pairs_all_agree_says_nothing_of_the_spread() -> None:
+    spec = spec_of({"replicated_share": 0})
+
+    def result(item: PlannedTraining) -> TrainingResult:
+        fails = item.training.activation == "relu"
+        return result_of(item, 90.0, Status.DIVERGED) if fails else gains(item)
+
+    planned = rows_of(spec, record=recorded(spec, entries_of(spec, result)), pilot=12)
+    assert planned.deviations["relu"] == ASSUMED_DEVIATION["points"]
+    assert planned.deviations["beta_mish(1.5)"] < 4
+    assert "Every pair differs by the same 10 (the cap) against relu" in planned.deviation_basis
+    assert "2 points (standard deviation) is assumed" in planned.deviation_basis
+    assert all(row.detectable is None or row.detectable >= planned.delta for row in planned.rows)
+    every = entries_of(spec, lambda item: result_of(item, 90.0))
+    alike = rows_of(spec, record=recorded(spec, every), pilot=12)
+    assert (
+        "this sweep: every pair differs by the same 0 against relu and 0 against beta"
+        in alike.deviation_basis
+    )
+
+
 def test_without_a_pilot_ten_results_are_enough_and_fewer_are_not() -> None:
     spec = spec_of({"replicated_share": 0})
     entries = entries_of(spec, gains)
@@ -160,6 +189,12 @@ def test_a_difference_that_the_table_cannot_show_is_refused(detect: float) -> No
         InputError, match=rf"from 1 point \(delta.*to 10 points \(loss_cap.*and {detect:g} was"
     ):
         rows_of(spec_of(), detect=detect)
+
+
+def printed(planned: PlannedRows, width: int = 200) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width).print(render(planned))
+    return " ".join(file.getvalue().split())
 
 
 def test_the_rows_fit_a_terminal() -> None:
