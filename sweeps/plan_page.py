@@ -32,11 +32,15 @@ def render(plan: Plan) -> RenderableType:
         ("engine", plan.engine),
         ("compiled programs", programs if plan.cost.programs else "none left to compile"),
         ("time", f"about {duration(plan.cost.seconds)}{check}"),
-        ("on one GPU", f"about {duration(plan.cost.gpu_seconds)}, a guess"),
+        ("on one GPU", f"{_gpu_time(plan.cost.gpu_seconds)}, a guess"),
         ("training processes", f"{plan.cost.workers}, about {plan.cost.memory_mib:,.0f} MiB of memory each"),
     ):
         facts.add_row(Text(name), Text(value))
     return Group(facts, Text(plan.cost.basis), Text(plan.cost.gpu_basis))
+
+
+def _gpu_time(seconds: float) -> str:
+    return "less than a minute" if seconds < 60 else f"about {duration(seconds)}"
 
 
 def _size(plan: Plan) -> list[tuple[str, str]]:

@@ -271,6 +271,24 @@ def test_a_training_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path
 
 
 @pytest.mark.slow
+def test_a_sweep_without_factors_runs_resumes_and_has_one_trial(tmp_path: Path) -> None:
+    text = SPEC.replace("configurations = {configurations}\nreplicated_share = 0.3", 'design = "ofat"')
+    text = text.replace("epochs = 3", "epochs = 3\nreplicates = 10").partition("[factors.depth]")[0]
+    sweep = Sweep(write_spec(tmp_path, text=text + "[factors]\n"), tmp_path / "home")
+    run(*sweep.arguments)
+    assert {(each.training.activation, each.training.replicate) for each in entries(sweep)} == {
+        (activation, replicate) for activation in ("mish", "relu") for replicate in range(10)
+    }
+    (study,) = studies(sweep).values()
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
+    tables = sweep.tables()
+    cut_ledger(sweep)
+    run(*sweep.arguments)
+    assert sweep.tables() == tables
+    assert "What was run" in (sweep.folder / "report.html").read_text()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_tuned_gives_each_activation_the_same_budget_and_resumes(tmp_path: Path, sampler: str) -> None:
     text = TUNED + f'[tuning]\ntrials = 3\nsampler = "{sampler}"\nrepeats = 2\nconfirm = 2\n'
