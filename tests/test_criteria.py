@@ -101,6 +101,11 @@ def test_a_win_over_some_rivals_names_them_and_one_over_all_needs_no_name() -> N
     )
 
 
+def test_with_one_setting_alone_the_average_is_over_its_replicates() -> None:
+    found = summary(row("relu", WINS), question=dataclasses.replace(ONE, factors=(), design="ofat"))
+    assert found.sentence == "On average over the replicates, mish beats relu."
+
+
 def test_every_level_and_no_pair() -> None:
     every = summary(row("relu", WINS, "sgd"), row("relu", WINS, "adam"), question=ONE)
     assert (every.wins, every.elsewhere) == ("every tested level", "-")

@@ -30,6 +30,7 @@ from analysis.tables.exports import (
     to_latex,
     to_markdown,
     to_metrics,
+    verdict_text,
 )
 from analysis.tables.latex import latex_escape
 from analysis.tables.markdown import markdown_escape
@@ -168,6 +169,13 @@ def test_csv_has_gate_and_threshold_beside_each_level(crossing: CriteriaTable) -
     assert set(depth["matters_p_adjusted"]) == {gate.p_adjusted}
     assert set(depth["threshold_point"]) == {found.point}
     assert rows.loc[rows["parameter"].isna(), "matters_p_adjusted"].isna().all()
+
+
+def test_what_would_settle_a_level_is_meant_of_that_level(table: CriteriaTable) -> None:
+    open_row = {"verdict": Verdict.NOT_ENOUGH_EVIDENCE, "size": None, "units_to_settle": 168}
+    level, overall = (dataclasses.replace(rows[0], **open_row) for rows in (table.levels, table.headline))
+    assert verdict_text(level, table).endswith("(about 168 configurations at this level would settle it)")
+    assert verdict_text(overall, table).endswith("(about 168 configurations would settle it)")
 
 
 def test_with_one_rival_nothing_is_said_twice() -> None:

@@ -97,6 +97,12 @@ def test_a_threshold_is_said_with_its_set_its_gain_and_who_wins_elsewhere() -> N
     )
 
 
+def test_what_a_depth_of_runs_from_elsewhere_counts_is_not_known() -> None:
+    foreign = dataclasses.replace(ONE, architecture="", dataset="")
+    found = said(depth(), [gate("depth", 0.01)], (turned(),), question=foreign)
+    assert found.wins == "more than 14 (95 % set 8 to 17)"
+
+
 @pytest.mark.parametrize(
     ("values", "wins", "elsewhere"),
     [
