@@ -5,8 +5,12 @@ import dataclasses
 import html
 import io
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,7 +36,7 @@ from analysis.tables.exports import (
     to_metrics,
     verdict_text,
 )
-from analysis.tables.latex import latex_escape
+from analysis.tables.latex import PACKAGES, latex_escape, latex_table
 from analysis.tables.markdown import markdown_escape
 from analysis.tables.terminal import render
 
@@ -270,6 +274,60 @@ def test_latex_is_balanced_and_escaped(table: CriteriaTable, tuned: CriteriaTabl
     assert latex_escape("a_b & 5% {x} ~^\\ [1]") == (
         r"a\_b \& 5\% \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{} {[}1]"
     )
+
+
+def test_latex_columns_share_the_line_and_wide_tables_are_turned(
+    table: CriteriaTable, tuned: CriteriaTable
+) -> None:
+    for made in (table, tuned):
+        text = to_latex(made)
+        turned = False
+        found = 0
+        for line in text.splitlines():
+            turned = line == r"\begin{landscape}" or (turned and line != r"\end{landscape}")
+            if not line.startswith(r"\begin{longtable}"):
+                continue
+            widths = [
+                float(share) for share in re.findall(r"p\{\\dimexpr ([\d.]+)\\linewidth-2\\tabcolsep\}", line)
+            ]
+            assert len(widths) == line.count(r"\raggedright")
+            assert sum(widths) <= 1.001
+            assert turned == (len(widths) >= 8)
+            found += 1
+        assert found == len(sections(made))
+
+
+def test_latex_names_its_packages_and_letters_that_pdflatex_lacks(table: CriteriaTable) -> None:
+    first, second, *_ = to_latex(table).splitlines()
+    assert first == r"% Needs \usepackage{array,booktabs,longtable,pdflscape}"
+    assert second.startswith(r"\begingroup")
+    named = dataclasses.replace(table, focus="mish 🙂")
+    assert (
+        to_latex(named)
+        .splitlines()[1]
+        .startswith("% Has letters beyond ASCII (🙂): compile it with lualatex")
+    )
+
+
+def test_a_minus_in_latex_is_one_and_long_words_may_break() -> None:
+    assert latex_escape("-0.1 [-1, +2] 3-16 a-1 (−5)") == "$-$0.1 {[}$-$1, +2] 3-16 a-1 ($-$5)"
+    made = latex_table([{"Name": "x" * 40}], "c")
+    assert r"x\allowbreak{}x" in made
+    assert made.replace(r"\allowbreak{}", "").count("x" * 40) == 1
+
+
+def test_latex_fits_the_page(table: CriteriaTable, tmp_path: Path) -> None:
+    found = [["kpsewhich", f"{package}.sty"] for package in PACKAGES]
+    if shutil.which("pdflatex") is None or any(subprocess.run(one, check=False).returncode for one in found):
+        pytest.skip("needs pdflatex with pdflscape: apt-get install texlive-latex-recommended")
+    (tmp_path / "table.tex").write_text(to_latex(table), encoding="utf-8")
+    lines = [r"\documentclass{article}", f"\\usepackage{{{','.join(PACKAGES)}}}"]
+    lines += [r"\begin{document}", r"\input{table}", r"\end{document}"]
+    (tmp_path / "page.tex").write_text("\n".join(lines), encoding="utf-8")
+    call = ["pdflatex", "-interaction=nonstopmode", "page.tex"]
+    subprocess.run(call, cwd=tmp_path, capture_output=True, check=True)  # leaves the widths of the tables
+    said = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert [float(pt) for pt in re.findall(r"Overfull \\hbox \(([\d.]+)pt", said) if float(pt) > 3] == []
 
 
 @pytest.mark.parametrize("columns", [summary_rows, evidence_rows])

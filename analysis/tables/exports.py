@@ -30,7 +30,7 @@ from analysis.tables.evidence import (
     profile_rows,
     ranking_rows,
 )
-from analysis.tables.latex import latex_escape, latex_table
+from analysis.tables.latex import latex_escape, latex_header, latex_table
 from analysis.tables.markdown import markdown_escape, markdown_table
 
 
@@ -234,17 +234,17 @@ def to_json(table: CriteriaTable) -> str:
 
 
 def to_latex(table: CriteriaTable) -> str:
-    """Return the table as LaTeX for a document that loads `booktabs` and `longtable`."""
+    """Return the table as LaTeX for a document that loads the packages named in its first line."""
     heading = latex_escape(title(table) + (" (provisional)" if table.provisional else ""))
-    parts = [r"% Needs \usepackage{booktabs,longtable}"]
+    parts: list[str] = []
     for caption, rows in sections(table):
         text = table.question if caption == "Recommendation" else f"{caption}."
-        made = latex_table(rows, f"{heading} {latex_escape(text)}")
-        parts += [r"{\footnotesize", made, "}"] if len(rows[0]) > 6 else [made]
+        parts.append(latex_table(rows, f"{heading} {latex_escape(text)}"))
     remarks = [*filter(None, [status_line(table)]), *table.notes]
     notes = "\n".join(rf"\item {latex_escape(note)}" for note in remarks)
-    parts.append("\\begin{itemize}\n" + notes + "\n\\end{itemize}")
-    return "\n".join(parts) + "\n"
+    parts.append("\\begin{itemize}\\raggedright\n" + notes + "\n\\end{itemize}")
+    text = "\n".join(parts) + "\n"
+    return f"{latex_header(text)}\n{text}"
 
 
 def _html_table(cells: list[list[str]], caption: str) -> str:
