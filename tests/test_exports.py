@@ -187,7 +187,7 @@ def test_with_one_rival_nothing_is_said_twice() -> None:
     made = criteria_table(simulate(truth, np.random.default_rng(1)), truth.question)
     assert summary_rows(made, each_rival=True) == []
     assert [caption for caption, _ in sections(made)] == [
-        "Recommendation", "What matters", "Tree", "Ranking", "Failures", "Pairing", "Evidence",
+        "Recommendation", "What matters", "Ranking", "Failures", "Pairing", "Evidence",
     ]  # fmt: skip
 
 
