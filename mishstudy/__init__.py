@@ -8,8 +8,10 @@ import os
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from mishstudy import catalogue, machine, protocols, results, running
+from mishstudy.mistakes import mistake
 from mishstudy.output import leave
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -53,7 +55,10 @@ def main() -> None:
 
     _speak_utf8()
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        said = mistake(error)
+        leave(said, 2) if said else sys.exit(2)
     except InputError as error:
         leave(str(error), 2)
     except RunError as error:

@@ -142,6 +142,22 @@ BAD_INPUT = [
         ([*command.split(), "--home", SPEC], f"--home names a folder, and {SPEC.resolve()} is a file")
         for command in ("status", "status nothing", "ui", "doctor", "data list", "data fetch mnist")
     ),
+    (["plan", SPEC, "--bogus", "3"], "`mishstudy plan` has no option --bogus; see `mishstudy plan --help`."),
+    (
+        ["plan", SPEC, "--egnine", "fit"],
+        "`mishstudy plan` has no option --egnine: did you mean --engine; see",
+    ),
+    (
+        ["table", "--delta", "abc"],
+        "--delta takes a number, and 'abc' was given; see `mishstudy table --help`.",
+    ),
+    (["plan", SPEC, "--pilot=1.5"], "--pilot takes a whole number, and '1.5' was given; see"),
+    (["report", "quickstart"], "`mishstudy report` needs --out, and it was left out; see `mishstudy report"),
+    (["plan"], "`mishstudy plan` needs SPEC, and it was left out; see `mishstudy plan --help`."),
+    (["plan", SPEC, "more"], "got unexpected extra argument(s) (more); see `mishstudy plan --help`."),
+    (["table", "--delta"], "option '--delta' requires an argument; see `mishstudy --help`."),
+    (["tabel"], "no such command 'tabel': did you mean 'table'; see `mishstudy --help`."),
+    (["data", "fetch"], "`mishstudy data fetch` needs name, and it was left out"),
     (["ui"], "holds no sweep to show"),
     (["data", "fetch", "mnist"], "data fetch needs a folder"),
     (["data", "fetch", "minst", "--data", "."], "mnist"),
@@ -195,10 +211,12 @@ def test_a_tuned_sweep_has_no_rows_to_plan(tmp_path: Path) -> None:
     assert "--detect and --pilot are about the rows of equal settings, and a tuned sweep has" in done.stderr
 
 
-def test_unknown_options_are_refused() -> None:
-    done = run("sweep", SPEC, "--enigne", "fit")
-    assert done.returncode == 2
-    assert "No such option" in done.stderr
+def test_a_group_without_a_command_shows_its_help() -> None:
+    for group in ([], ["data"]):
+        done = run(*group)
+        assert done.returncode == 2
+        assert "Usage:" in done.stdout + done.stderr
+        assert "mishstudy: " not in done.stderr
 
 
 def test_status_of_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
