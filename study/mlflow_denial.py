@@ -1,8 +1,10 @@
-"""What an MLflow server that lets somebody in, or does not, means by its refusal."""
+"""What an MLflow server means by its refusal, and that there is none."""
 
 import os
 from typing import Literal
 from urllib.parse import urlsplit
+
+from study.redaction import redact
 
 _CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _TOKEN = "MLFLOW_TRACKING_TOKEN"
@@ -39,6 +41,36 @@ def denial(
             f"does not give this user the permission {needed} for the experiment {experiment!r}; ask its "
             "owner or who runs the server for it, or name another experiment or another server"
         )
+    return ""
+
+
+def unreachable(error: BaseException, uri: str) -> str:
+    """Return that no server answers, and what to do about it, if that is what an error of MLflow says.
+
+    Parameters
+    ----------
+    error : BaseException
+        What a call of MLflow raised.
+    uri : str
+        Tracking URI of the server; what may be secret in it is not shown.
+
+    Returns
+    -------
+    str
+        A sentence without its full stop; empty where a server has answered, or `uri` is a database.
+
+    Notes
+    -----
+    MLflow has no type of its own for this: it raises what it was told as text, and the error of the
+    connection is behind it.
+    """
+    import requests
+
+    behind: BaseException | None = error
+    while uri.startswith("http") and behind is not None:
+        if isinstance(behind, requests.ConnectionError | requests.Timeout):
+            return f"no server answers at {redact(uri)}; check the address, and that the server runs"
+        behind = behind.__cause__ or behind.__context__
     return ""
 
 

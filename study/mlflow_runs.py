@@ -14,6 +14,7 @@ from study.dashboard import KIND
 from study.errors import InputError
 from study.foreign_runs import MAXIMUM_RUNS, UNFINISHED, ForeignRuns, left_out_remark, nearest
 from study.mlflow_access import check_readable
+from study.mlflow_denial import unreachable
 from study.mlflow_sweep import open_client
 from study.redaction import redact
 from study.training import Status
@@ -72,8 +73,8 @@ def read_experiment(name: str, uri: str, treatment: str, metric: str) -> Foreign
         client = open_client(uri)
         runs = list(_runs(client, _find(client, name, uri), treatment, metric))
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        said = redact(" ".join(str(error).split()))[:300]
-        raise InputError(f"{source} could not be read: {said}") from None
+        said = unreachable(error, uri) or redact(" ".join(str(error).split()))[:300]
+        raise InputError(f"{source} could not be read: {said}.") from None
     return _selected(source, name, runs, treatment, metric)
 
 

@@ -27,7 +27,7 @@ from study.dashboard import (
 )
 from study.errors import InputError, RunError
 from study.mlflow_database import make_whole
-from study.mlflow_denial import denial
+from study.mlflow_denial import denial, unreachable
 from study.question import Question
 from study.redaction import redact
 
@@ -119,7 +119,7 @@ def set_aside(uri: str, name: str) -> bool:
     except Exception as error:  # MLflow's, SQLAlchemy's or the network's
         if denied := denial(error, uri, name):
             raise InputError(f"MLflow at {redact(uri)} {denied}.") from None
-        said = redact(str(error)).strip().partition("\n")[0][:300]
+        said = unreachable(error, uri) or redact(str(error)).strip().partition("\n")[0][:300]
         raise RunError(
             f"MLflow at {redact(uri)} must answer to be written anew, and it does not ({said}); "
             "nothing that was recorded is lost: try again when it answers."

@@ -1,10 +1,12 @@
 """Figures of single factors, trees, failures and the running difference: what is drawn is what was found."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import Rectangle, StepPatch
 from scipy import optimize
@@ -15,6 +17,7 @@ from analysis.figures.failure_cells import failure_cells
 from analysis.figures.running_sequence import running_sequence
 from analysis.figures.tree_leaves import tree_leaves
 from analysis.figures.turning_points import turning_points
+from analysis.figures.win_rates import TINTS
 from analysis.statistics.pairs import pairs
 from analysis.statistics.units import unit_means
 
@@ -117,3 +120,8 @@ def test_the_running_difference_ends_at_the_row_that_status_shows(
     last = ends[np.isclose(ends[:, 0], 50), 1]
     assert [last.min(), last.max()] == pytest.approx([row.low, row.high])
     assert running_sequence(runs, table, WORLD.question) is None
+
+
+def test_the_tints_of_win_rates_have_one_order_in_grey() -> None:
+    shades = [sum(np.array([0.299, 0.587, 0.114]) * to_rgb(tint)) for tint in TINTS]
+    assert all(lighter - darker > 0.05 for lighter, darker in itertools.pairwise(shades))

@@ -130,7 +130,11 @@ def test_a_place_that_is_none_is_one_sentence_and_nothing_is_made_there(tmp_path
         (str(tmp_path / "mlruns"), "copy it once with `mlflow migrate-filestore --source FOLDER"),
         ((tmp_path / "mlruns").as_uri(), "copy it once with `mlflow migrate-filestore --source FOLDER"),
         (f"ftp://me:{SECRET}@host/x", "has an unknown scheme"),
-        (f"http://me:{SECRET}@127.0.0.1:{free_port()}", "could not be read: "),
+        (
+            f"http://me:{SECRET}@127.0.0.1:{free_port()}",
+            "could not be read: no server answers at http://***@127.0.0.1:",
+        ),
+        (f"http://me:{SECRET}@nowhere.invalid", "could not be read: no server answers at http://***@nowhere"),
         (f"postgresql+psycopg://me:{SECRET}@127.0.0.1:{free_port()}/db", "could not be read: "),
     ):
         with pytest.raises(InputError) as caught:

@@ -14,16 +14,16 @@ from analysis.summaries import unit_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_TINTS = ("#f0935a", "#fdfdfd", "#6fb1dc")
-"""Rival ahead, even, focus ahead: pale enough for dark text."""
+TINTS = ("#ffe3bd", "#d3d2d0", "#5b9fd0")
+"""Rival ahead, even, focus ahead: ever darker, so that grey has the same order, and pale enough for text."""
 
 
 def caption(table: CriteriaTable) -> str:
     """Return how to read the figure."""
     return (
         f"Each number is the share of the pairs, in %, in which {table.focus} is better at all, a tie "
-        "counting half; blue is more than half, orange less. The sign is the verdict, which asks for more "
-        f"than a share. A blank cell has fewer than {table.minimum_units} {unit_name(table.design)}."
+        "counting half; blue is more than half, orange less, and the darker the higher. The sign is the "
+        f"verdict, which asks for more than a share. A blank cell has fewer than {table.minimum_units} {unit_name(table.design)}."
     )
 
 
@@ -41,7 +41,7 @@ def win_rates(table: CriteriaTable) -> "Figure | None":
     with drawing():
         handles = verdict_handles()
     return level_cells(
-        rows, table.rivals, rates, words, tints=_TINTS, largest=100, table=table, handles=handles
+        rows, table.rivals, rates, words, tints=TINTS, largest=100, table=table, handles=handles
     )
 
 
