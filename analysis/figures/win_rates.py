@@ -23,7 +23,8 @@ def caption(table: CriteriaTable) -> str:
     return (
         f"Each number is the share of the pairs, in %, in which {table.focus} is better at all, a tie "
         "counting half; blue is more than half, orange less, and the darker the higher. The sign is the "
-        f"verdict, which asks for more than a share. A blank cell has fewer than {table.minimum_units} {unit_name(table.design)}."
+        f"verdict, which asks for more than a share. A blank cell has fewer than {table.minimum_units} "
+        f"{unit_name(table.design)}."
     )
 
 
