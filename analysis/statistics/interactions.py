@@ -13,18 +13,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.estimates import ALPHA, MINIMUM_UNITS, holm, mean_test, rounded
-from analysis.statistics.levels import MAXIMUM_BINS, equal_count_bins, level_text, log_spaced, number_text
+from analysis.statistics.tree_cuts import Cuts, all_cuts, level_means
 from analysis.statistics.units import seeded
-from study.question import Factor, Question
+from study.question import Question
 
 MINIMUM_UNITS_OF_A_TREE = 40
 """With fewer no tree of two splits could be grown and checked."""
 MAXIMUM_UNITS = 1000
 """Of more, the first of the design are used: a tree that is not seen in these is not worth a table."""
-MAXIMUM_CUTS = 15
-"""A number is cut in at most so many places, at about equal counts."""
-SMALLEST_VARIANCE = 1e-9
-"""Of the units that are cut in two, as a share of that of all: where all agree, a cut takes out nothing."""
 FOLDS, PERMUTATIONS, SPLITS = 10, 999, 20
 FIRST_LOOK, ENOUGH_BEYOND = 199, 20
 """So many shuffles that do as well as the data among the first ones, and no more are drawn."""
@@ -92,121 +88,6 @@ class Interaction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """A way to cut the units in two: by a bound on a number, or by one level."""
-
-    factor: Factor
-    level: str | None = None
-    bound: float = 0.0
-
-    def condition(self, *, above: bool) -> str:
-        """Return one side as text."""
-        if self.level is not None:
-            return f"{self.factor.name} {'' if above else 'not '}{self.level}"
-        return f"{self.factor.name} {'above' if above else 'up to'} {number_text(self.bound, 3)}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Cuts:
-    """Every cut of every factor, and the levels of each.
-
-    Parameters
-    ----------
-    cuts : tuple of _Cut
-        Those of one factor are neighbours.
-    factor : numpy.ndarray of int, shape (cuts,)
-        Place of the factor of each cut.
-    above : numpy.ndarray of float, shape (units, cuts)
-        1 where a unit lies above the bound, or is at the level.
-    codes : tuple of numpy.ndarray of int, each of shape (units,)
-        Level of each unit, factor by factor; of a number, one of at most four bins as in the table.
-    """
-
-    cuts: tuple[_Cut, ...]
-    factor: np.ndarray
-    above: np.ndarray
-    codes: tuple[np.ndarray, ...]
-
-    def of(self, units: np.ndarray) -> "_Cuts":
-        """Return the cuts of a part of the units."""
-        return _Cuts(self.cuts, self.factor, self.above[units], tuple(code[units] for code in self.codes))
-
-    def strength(self, values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Return the squared error that each cut takes out among the units inside, over their variance.
-
-        Parameters
-        ----------
-        values : numpy.ndarray, shape (..., units)
-            Differences.
-        inside : numpy.ndarray of bool, shape (units,)
-            The units that are cut in two.
-
-        Returns
-        -------
-        numpy.ndarray, shape (..., cuts)
-            -1 where a side would be too small.
-        """
-        size, fewest = int(inside.sum()), max(8, len(inside) // 20)
-        count = self.above[inside].sum(axis=0)
-        allowed = np.minimum(count, size - count) >= fewest
-        if not allowed.any():
-            return np.full((*values.shape[:-1], len(self.cuts)), -1.0)
-        centred = values[..., inside] - values[..., inside].mean(axis=-1, keepdims=True)
-        smallest = SMALLEST_VARIANCE * (values**2).mean(axis=-1, keepdims=True) + np.finfo("float64").tiny
-        variance = np.maximum((centred**2).sum(axis=-1, keepdims=True) / (size - 1), smallest)
-        sums = centred @ self.above[inside]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(allowed, sums**2 * (1 / count + 1 / (size - count)) / variance, -1.0)
-
-    def best(self, values: np.ndarray, inside: np.ndarray, among: np.ndarray) -> tuple[int, float]:
-        """Return the strongest of some cuts among the units inside, with its strength."""
-        found = np.where(among, self.strength(values, inside), -1.0)
-        return int(found.argmax()), float(found.max())
-
-    def first(self, values: np.ndarray, factor: int | None = None) -> tuple[int, float]:
-        """Return the strongest cut of one factor, or of any, among all units."""
-        among = (self.factor == factor) | (factor is None)
-        return self.best(values, np.ones(len(values), dtype=bool), among)
-
-    def left(self, difference: np.ndarray, factor: int) -> np.ndarray:
-        """Return what the levels of one factor leave of the differences; 0 where it is rounding alone."""
-        left = difference - _level_means(self.codes[factor], difference)[self.codes[factor]]
-        return np.where(np.abs(left) > SMALLEST_VARIANCE * np.abs(difference).max(), left, 0.0)
-
-
-def _level_means(code: np.ndarray, values: np.ndarray, levels: int = 0) -> np.ndarray:
-    """Return the mean of the values at each level, that of all where a level has none."""
-    count = np.bincount(code, minlength=levels)
-    return np.where(count > 0, np.bincount(code, values, levels) / np.maximum(count, 1), values.mean())
-
-
-def _all_cuts(units: pd.DataFrame, question: Question) -> _Cuts:
-    cuts: list[_Cut] = []
-    above: list[np.ndarray] = []
-    places: list[int] = []
-    codes: list[np.ndarray] = []
-    for place, factor in enumerate(question.conditions):
-        found = units[factor.name].to_numpy()
-        if factor.numeric:
-            numbers = found.astype("float64")
-            codes.append(equal_count_bins(numbers, MAXIMUM_BINS))
-            bins = equal_count_bins(numbers, MAXIMUM_CUTS + 1)
-            for cut in range(bins.max()):
-                ends = numbers[bins <= cut].max(), numbers[bins > cut].min()
-                bound = math.sqrt(ends[0] * ends[1]) if log_spaced(factor) else sum(ends) / 2
-                cuts.append(_Cut(factor, bound=bound))
-                above.append(bins > cut)
-        else:
-            levels, code = np.unique(found, return_inverse=True)
-            codes.append(code)
-            for level in range(len(levels) if len(levels) > 2 else len(levels) - 1):
-                cuts.append(_Cut(factor, level=level_text(levels[level])))
-                above.append(code == level)
-        places += [place] * (len(cuts) - len(places))
-    return _Cuts(tuple(cuts), np.array(places), np.array(above, dtype="float64").T, tuple(codes))
-
-
-@dataclass(frozen=True, slots=True)
 class _Second:
     """A second split: on which side of the first, by which cut, and its p-value."""
 
@@ -230,7 +111,7 @@ def _p_values(observed: np.ndarray, shuffled: Callable[[int], np.ndarray], permu
 
 
 def _seconds(
-    cuts: _Cuts,
+    cuts: Cuts,
     difference: np.ndarray,
     first: int,
     rng: np.random.Generator,
@@ -269,7 +150,7 @@ def _seconds(
 class _Tree:
     """A tree of one rival: what it was grown on, its first cut, its second ones, what these explain."""
 
-    cuts: _Cuts
+    cuts: Cuts
     difference: np.ndarray
     rng: np.random.Generator
     permutations: int
@@ -292,7 +173,7 @@ def _grown(units: pd.DataFrame, question: Question, permutations: int) -> _Tree 
     difference = units["difference"].to_numpy()
     if len(units) < MINIMUM_UNITS_OF_A_TREE or np.ptp(difference) == 0:
         return None
-    cuts, rng = _all_cuts(units, question), seeded(units["unit_id"], "interactions")
+    cuts, rng = all_cuts(units, question), seeded(units["unit_id"], "interactions")
     first, strength = cuts.first(difference)
     if strength < 0:
         return None
@@ -308,7 +189,7 @@ def _grown(units: pd.DataFrame, question: Question, permutations: int) -> _Tree 
     return _Tree(cuts, difference, rng, permutations, first, tuple(seconds), explained)
 
 
-def _explained(cuts: _Cuts, difference: np.ndarray, rng: np.random.Generator) -> float:
+def _explained(cuts: Cuts, difference: np.ndarray, rng: np.random.Generator) -> float:
     """Return the share of the squared error left by the first factor that a second split takes out.
 
     On a tenth of the units each, by a tree that the other nine tenths have shaped.
@@ -320,7 +201,7 @@ def _explained(cuts: _Cuts, difference: np.ndarray, rng: np.random.Generator) ->
         known, unknown, values = cuts.of(~apart), cuts.of(apart), difference[~apart]
         first, _ = known.first(values)
         own = int(cuts.factor[first])
-        means = _level_means(known.codes[own], values, int(cuts.codes[own].max()) + 1)
+        means = level_means(known.codes[own], values, int(cuts.codes[own].max()) + 1)
         left = values - means[known.codes[own]]
         high = known.above[:, first] > 0
         best = [known.best(left, high == above, cuts.factor != own) for above in (False, True)]
