@@ -22,6 +22,7 @@ and those beyond them in proportion. Prints Markdown.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -180,12 +181,13 @@ def main() -> None:
     parser.add_argument("--peers", help="interpreter for the sides tuner and torch")
     parser.add_argument("--sides", help="comma-separated; all that can run by default")
     parser.add_argument("--configurations", type=int, help="other than the workload has")
+    parser.add_argument("--epochs", type=int, help="other than the workload has")
     parser.add_argument("--of", type=int, help="trainings of a peer; all by default")
     arguments = parser.parse_args()
     text = WORKLOADS[arguments.workload]
-    if arguments.configurations:
-        number = parse(text, arguments.workload).configurations
-        text = text.replace(f"configurations = {number}", f"configurations = {arguments.configurations}")
+    for key in ("configurations", "epochs"):
+        if number := getattr(arguments, key):
+            text = re.sub(rf"^{key} = \d+", f"{key} = {number}", text, flags=re.MULTILINE)
     spec = parse(text, arguments.workload)
     folder = os.environ.get("MISHSTUDY_DATA")
     data = datasets.load(spec.dataset, Path(folder) if folder else None, spec.train_size)
