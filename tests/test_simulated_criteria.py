@@ -24,13 +24,13 @@ from study.question import Factor
 Found = tuple[tuple[Gate, ...], tuple[Threshold, ...]]
 
 
-@pytest.fixture(params=[20, pytest.param(400, marks=pytest.mark.simulation)], ids=["few", "many"])
+@pytest.fixture(params=[10, pytest.param(400, marks=pytest.mark.simulation)], ids=["few", "many"])
 def sweeps(request: pytest.FixtureRequest) -> int:
     """Return how many sweeps of ten factors are simulated, 0.05 s each."""
     return request.param
 
 
-@pytest.fixture(params=[40, pytest.param(1500, marks=pytest.mark.simulation)], ids=["few", "many"])
+@pytest.fixture(params=[20, pytest.param(1500, marks=pytest.mark.simulation)], ids=["few", "many"])
 def curves(request: pytest.FixtureRequest) -> int:
     """Return how many curves along one factor are simulated, 0.02 s each."""
     return request.param
