@@ -6,7 +6,8 @@ The measured rates are logged; to see those of the large runs:
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,11 @@ def curves(request: pytest.FixtureRequest) -> int:
     return request.param
 
 
+def in_short(worlds: Mapping[str, object], *names: str) -> list[Any]:
+    """Return all worlds, those that are not named for the long simulation alone."""
+    return [each if each in names else pytest.param(each, marks=pytest.mark.simulation) for each in worlds]
+
+
 def units_of(truth: Truth, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
     runs, question = simulate(truth, rng), truth.question
     return {rival: unit_means(pairs(runs, question, rival), question) for rival in truth.rivals}
@@ -62,7 +68,7 @@ NULL = {
 }
 
 
-@pytest.mark.parametrize("world", NULL)
+@pytest.mark.parametrize("world", in_short(NULL, "plain", "failures", "ofat"))
 def test_where_nothing_matters_no_gate_opens(world: str, sweeps: int) -> None:
     truth = NULL[world]
     count = max(10, int({"five rivals": 0.5, "ofat": 4}.get(world, 1) * sweeps))
@@ -100,7 +106,7 @@ TURNS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("world", TURNS)
+@pytest.mark.parametrize("world", in_short(TURNS, "depth > 15", "failures", "learning rate < 0.1"))
 def test_a_threshold_is_found_and_its_set_holds_it(world: str, sweeps: int) -> None:
     turn = TURNS[world]
     opened: list[bool] = []
@@ -303,7 +309,7 @@ ALONE = {
 }
 
 
-@pytest.mark.parametrize("world", ALONE)
+@pytest.mark.parametrize("world", in_short(ALONE, "nothing", "step", "one optimizer"))
 def test_one_factor_alone_grows_no_tree(world: str, sweeps: int) -> None:
     found = trees(ALONE[world], sweeps)
     at_most(0.05, [bool(tree.leaves) for tree in found], f"{world}: a tree is shown")
