@@ -135,7 +135,7 @@ def sentence(agreement: Agreement, metric: str, unit: str, delta: float) -> str:
             f"{amount_text(agreement.largest, delta)} at most."
         )
     means = (
-        f"so does the mean against {joined(agreement.rivals_differ)}"
+        f"the mean over these blocks does against {joined(agreement.rivals_differ)}"
         if agreement.rivals_differ
         else "the mean of no rival does"
     )
