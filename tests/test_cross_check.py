@@ -105,7 +105,8 @@ def test_agreement_is_counted_by_hand(training: Training) -> None:
     assert sentence(found, "test_accuracy", "points", 1.0) == (
         "6 trainings in 3 blocks, picked by their digest, were repeated with the reference engine; 1 of them "
         "ended in another way. The test_accuracy differs by 0.2 points in the median and by 1.0 at most. "
-        "Of 3 pairs 2 fall on another side of plus or minus 1 point; the mean over these blocks does against relu."
+        "Of 3 pairs 2 fall on another side of plus or minus 1 point; the mean over these blocks does against "
+        "relu."
     )
 
 
