@@ -19,9 +19,9 @@ from study.datasets import Dataset
 from study.engine import Engine
 from study.packing import groups
 from study.training import Status, Training
-from sweeps import costs
 from sweeps.plan import planned_trainings
 from sweeps.spec import load
+from sweeps.speeds import SPEEDS
 from sweeps.training_process import ENGINES
 
 SWEEPS = Path(__file__).parents[1] / "sweeps"
@@ -73,7 +73,7 @@ def main() -> None:
         first = planned_trainings(load(SWEEPS / f"{name}.toml"))[0].training
         training = replace(first, epochs=1, train_size=STEPS * first.batch_size, learning_rate=1e-4)
         engine.hold(training.dataset, training.train_size, made_up(training))
-        assumed = costs.SPEEDS["fit"].training(training)
+        assumed = SPEEDS["fit"].training(training)
         seconds, used = epoch(engine, training, asked.repeats)
         row = f"{assumed:.3f} | {seconds:.3f} | {used:.3f} | {used / assumed:.1f}"
         print(f"| `{name}` | {training.train_size} | {row} |", flush=True)

@@ -2,7 +2,7 @@
 
 Trains small networks on digits with one thread and fits by least squares with no negative part: an epoch
 costs, a layer of a step costs, arithmetic runs at a rate; a program costs, and each of its layers. Prints
-what `sweeps/costs.py` assumes beside it and how far off either is.
+what `sweeps/speeds.py` assumes beside it and how far off either is.
 """
 
 import argparse
@@ -17,8 +17,10 @@ from scipy.optimize import nnls
 
 from study.packing import MEMBERS, Group, Pack, groups, packs
 from study.training import Status, Training
-from sweeps import costs, design
+from sweeps import design
+from sweeps.operations import operations, steps
 from sweeps.spec import parse
+from sweeps.speeds import SPEEDS
 from sweeps.training_process import ENGINES
 
 SPEC = """
@@ -67,10 +69,9 @@ def main() -> None:
         training = design.trainings(parse(text, "costs"))[0].training
         results = list(engine.train(grouped(name, training)))
         assert all(result.status is Status.OK for result in results)
-        steps = costs.steps(training)
-        rows.append([epochs, steps * depth, steps * costs.arithmetic(training)])
+        rows.append([epochs, steps(training) * depth, operations(training)])
         seconds.append(min(result.seconds for result in results))
-        assumed.append(costs.SPEEDS[name].training(training))
+        assumed.append(SPEEDS[name].training(training))
         if results[0].build_seconds:
             builds.append((depth, results[0].build_seconds))
     # Relative errors count, not absolute ones: each row is divided by its own time.
@@ -79,7 +80,7 @@ def main() -> None:
     depths, times = np.asarray(builds).T
     (build, build_layer), _ = nnls(np.stack([np.ones_like(depths), depths], axis=1), times)
     fitted = matrix @ [epoch, layer, operation]
-    speed = costs.SPEEDS[name]
+    speed = SPEEDS[name]
     print(f"| {name} | assumed | fitted here |")
     print("|---|---:|---:|")
     for field, value in (

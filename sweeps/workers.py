@@ -15,6 +15,7 @@ from study.memory import free_bytes
 from study.packing import Group, Pack
 from study.reports import Report, Split
 from study.training import Training, TrainingResult
+from sweeps import speeds
 from sweeps.executors import ChildExecutor
 from sweeps.in_order import InOrder
 from sweeps.training_process import Ready
@@ -22,8 +23,8 @@ from sweeps.training_process import Ready
 _PROCESS_BYTES = 2 * 2**30
 """Free memory for which there is one process more; what a pack needs is asked of the compiled program."""
 
-_LONG = 4
-"""A run of one program that has this many groups, or trainings, for each process is shared by all of them."""
+_LARGE = 0.25
+"""Part of each process's share of the work: a run of one program that takes longer is shared by all."""
 
 
 def count_for(kind: str, threads: int) -> int:
@@ -137,24 +138,26 @@ _ENDED: list[TrainingResult] = []
 def units_of(groups: Sequence[Group | Pack], count: int) -> list[list[Group | Pack]]:
     """Return what is given to one child at a time: groups that share a program, so that it is compiled once.
 
-    Of a long run of one program every child gets a part, each its own compilation; the parts are
-    interleaved, so that the children are at about the same place of the design.
+    A run of one program that is a large part of the work, and takes longer than compiling it for each child,
+    is shared: every child gets a part. The parts are interleaved, so that the children are at about the same
+    place of the design.
     """
+    runs = [list(run) for _, run in groupby(groups, key=lambda group: group.program)]
+    if count == 1:
+        return runs
+    seconds = [speeds.of_trainings(run) for run in runs]
+    large = _LARGE * sum(seconds) / count
     units: list[list[Group | Pack]] = []
-    for _, run in groupby(groups, key=lambda group: group.program):
-        alike = list(run)
-        if count > 1 and isinstance(alike[0], Group):
-            alike = [part for group in alike for part in _parts(group, count)]
-            units += [[part] for part in alike]
-        elif len(alike) >= _LONG * count > count:
-            units += [alike[i::count] for i in range(count)]
-        else:
-            units.append(alike)
+    for run, taken in zip(runs, seconds, strict=True):
+        shared = taken > large and taken > count * speeds.of_programs(run)
+        units += _parts(run, count) if shared else [run]
     return units
 
 
-def _parts(group: Group | Pack, count: int) -> list[Group | Pack]:
-    """Return a long group of trainings, which are trained one after another, in interleaved parts."""
-    if isinstance(group, Pack) or len(group.trainings) < _LONG * count:
-        return [group]
-    return [replace(group, trainings=group.trainings[i::count]) for i in range(count)]
+def _parts(run: list[Group | Pack], count: int) -> list[list[Group | Pack]]:
+    """Return a run in up to `count` interleaved parts."""
+    if isinstance(run[0], Pack):
+        return [run[i::count] for i in range(min(count, len(run)))]
+    (group,) = run  # `fit` has one group of a program
+    number = min(count, len(group.trainings))
+    return [[replace(group, trainings=group.trainings[i::number])] for i in range(number)]

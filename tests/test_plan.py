@@ -3,6 +3,7 @@
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,15 @@ from study.packing import MEMBERS
 from study.programs import program_of
 from study.training import Status, TrainingResult
 from study.tuning import Tuning
-from sweeps import costs, cross_check, design
-from sweeps.costs import SPEEDS, Speed
+from sweeps import cross_check, design
 from sweeps.design import PlannedTraining
 from sweeps.engines import choose
 from sweeps.home import Home
+from sweeps.operations import operations
 from sweeps.plan import Plan, make_plan, planned_trainings
 from sweeps.plan_page import render
 from sweeps.spec import SweepSpec, parse
+from sweeps.speeds import SPEEDS, Speed
 from sweeps.sweeper import planned_question
 
 
@@ -64,9 +66,8 @@ def assumed(speed: Speed, items: list[PlannedTraining]) -> tuple[float, float]:
 def test_the_time_on_a_gpu_is_the_arithmetic_of_what_is_left_at_a_stated_rate(tmp_path: Path) -> None:
     spec = parse(PAIRED, "s.toml")
     items = design.trainings(spec)
-    operations = sum(costs.steps(item.training) * costs.arithmetic(item.training) for item in items)
     plan = make_plan(spec, Home(tmp_path), *choose("fit", spec), teraflops=2.0)
-    assert plan.cost.gpu_seconds == pytest.approx(operations / 2e12)
+    assert plan.cost.gpu_seconds == pytest.approx(sum(operations(item.training) for item in items) / 2e12)
     assert "2 TFLOP/s" in plan.cost.gpu_basis
     assert "never measured" in plan.cost.gpu_basis
     assert planned(spec, tmp_path).cost.gpu_seconds == pytest.approx(plan.cost.gpu_seconds * 2 / 5)
@@ -104,14 +105,33 @@ def test_population_needs_few_programs_and_its_check_is_a_part_of_the_time(tmp_p
     assert plan.cost.training_seconds < fit.cost.training_seconds / 3
 
 
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.plan.count_for", lambda *_: 1)
+
+
+def test_several_processes_take_what_is_next_as_soon_as_they_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.plan.count_for", lambda *_: 3)
+    spec = parse(PAIRED, "s.toml")
+    items, speed = design.trainings(spec), SPEEDS["fit"]
+    programs = {program_of(item.training) for item in items}
+    alike = [[item for item in items if program_of(item.training) == program] for program in programs]
+    longest = max(sum(assumed(speed, some)) for some in alike)
+    cost = planned(spec, tmp_path).cost
+    soonest = speed.start + sum(assumed(speed, items)) / 3
+    assert soonest - 1e-6 <= cost.seconds < soonest + longest
+
+
+@pytest.mark.usefixtures("one_process")
 def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
     spec = parse(PAIRED, "s.toml")
     items, speed = design.trainings(spec), SPEEDS["fit"]
     build, train = assumed(speed, items)
     plan = planned(spec, tmp_path)
     assert plan.cost.training_seconds == pytest.approx(build + train)
-    at_once = plan.cost.workers
-    assert plan.cost.seconds == pytest.approx(speed.start + (build + train) / at_once)
+    assert plan.cost.seconds == pytest.approx(speed.start + build + train)
     assert plan.cost.basis == f"No timings in this home yet, so times are assumed: {speed.words}."
 
     other = parse(edited({"name": "other", "seed": 1}), "o.toml")
@@ -203,6 +223,7 @@ def test_tuned_counts_trials_and_promises_no_rows(tmp_path: Path) -> None:
     assert planned(spec, tmp_path, "auto").recorded == 4
 
 
+@pytest.mark.usefixtures("one_process")
 def test_halving_counts_the_trainings_and_the_epochs_of_every_rung(tmp_path: Path) -> None:
     tuning = {"trials": 27, "confirm": 2, "repeats": 2}
     changes = {**TUNED, "epochs": 27, "factors.depth": GONE, "factors.optimizer": GONE}
@@ -211,14 +232,16 @@ def test_halving_counts_the_trainings_and_the_epochs_of_every_rung(tmp_path: Pat
     )
     plan = planned(halved, tmp_path, "fit")
     assert plan.trainings == 2 * 3 * (27 + 9 + 3 + 1 + 2)
-    epochs = [item.training.epochs for item in planned_trainings(halved)]
-    assert epochs == [1] * 162 + [3] * 54 + [9] * 18 + [27] * 6 + [27] * 12
+    items = [item.training for item in planned_trainings(halved)]
+    assert [each.epochs for each in items] == [1] * 162 + [3] * 54 + [9] * 18 + [27] * 6 + [27] * 12
     # The plan knows that most of them are short; what is compiled is the same.
     other = planned(full, tmp_path, "fit")
     assert plan.cost.programs == other.cost.programs
-    per_epoch = SPEEDS["fit"].training(planned_trainings(full)[0].training) / 27
+    one, all_ = (SPEEDS["fit"].training(replace(items[0], epochs=epochs)) for epochs in (1, 27))
+    per_epoch = (all_ - one) / 26
     saved = other.cost.training_seconds - plan.cost.training_seconds
-    assert saved == pytest.approx(2 * 3 * (729 - 108) * per_epoch)
+    more = (27 + 9 + 3 + 1) - 27
+    assert saved == pytest.approx(2 * 3 * ((729 - 108) * per_epoch - more * (one - per_epoch)))
     text = " ".join(page(plan).split())
     assert "27 x 1, then 9 x 3, then 3 x 9, then 1 x 27 (trials x epochs): 108 epochs for each" in text
     assert "729 if every trial were trained in full" in text

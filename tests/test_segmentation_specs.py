@@ -12,7 +12,8 @@ from analysis.frame import columns
 from study.errors import InputError
 from study.question import Question
 from study.training import Configuration, TrainingResult
-from sweeps import costs, engines
+from sweeps import engines
+from sweeps.operations import size
 from sweeps.search_copies import value_of
 from sweeps.spec import SweepSpec, parse
 
@@ -121,7 +122,7 @@ def test_time_and_memory_of_a_unet_grow_with_its_levels() -> None:
     """At 256x256 with 4 filters: 65,536 pixels x (9 x (1 + 4) x 4 + 29 x 16) and so on by hand."""
     levels = {"optimizer": "sgd", "learning_rate": 1.0, "levels": 1}
     training = spec().training_for(Configuration(index=0, levels=levels), 0, "mish")
-    layers, multiply_adds = costs.size(training)
+    layers, multiply_adds = size(training)
     first, centre = 65_536 * (9 * 5 * 4 + 29 * 16), 16_384 * (9 * 12 * 8)
     assert layers == 8
     assert multiply_adds == pytest.approx(first + centre + 65_536 * 4)

@@ -45,26 +45,36 @@ def two(tmp_path: Path) -> Iterator[Workers]:
     workers.stop()
 
 
-def test_each_child_is_given_whole_programs_and_a_part_of_a_long_one(programs: list[Training]) -> None:
+def test_each_child_is_given_whole_programs(programs: list[Training]) -> None:
     work: list[Group | Pack] = [*packs(programs, 2)]
     assert len(work) == 9
+    for count in (1, 2):
+        assert units_of(work, count) == [work[:2], work[2:8], work[8:]]
+    alone: list[Group | Pack] = [*groups(programs)]
+    assert units_of(alone, 2) == [[group] for group in alone]
+
+
+def test_a_run_that_takes_longer_than_compiling_it_again_is_shared(programs: list[Training]) -> None:
+    long = [replace(each, epochs=20_000) for each in programs]
+    work: list[Group | Pack] = [*packs(long, 2)]
     assert units_of(work, 1) == [work[:2], work[2:8], work[8:]]
-    assert units_of(work, 2) == [work[:2], work[2:8], work[8:]]
-    longer: list[Group | Pack] = [*packs(programs[:2] + programs[4:], 1)]
-    assert [len(unit) for unit in units_of(longer, 2)] == [1, 6, 1]
-    assert [len(unit) for unit in units_of(work * 3, 2)] == [2, 6, 1, 2, 6, 1, 2, 6, 1]
-    long = work[2:8] * 2
-    assert units_of(long, 2) == [long[::2], long[1::2]]
+    assert units_of(work, 2) == [work[:1], work[1:2], work[2:8:2], work[3:8:2], work[8:]]
+    assert [len(unit) for unit in units_of(work[2:8], 4)] == [2, 2, 1, 1]
+    alone: list[Group | Pack] = [*groups(long)]
+    assert [len(unit[0].trainings) for unit in units_of(alone, 2)] == [2, 2, 3, 3, 3, 3, 1, 1]
+    first, second = (unit[0].trainings for unit in units_of(alone[2:3], 2))
+    assert (first, second) == (alone[2].trainings[::2], alone[2].trainings[1::2])
 
 
-def test_trainings_one_after_another_are_shared_out_too(programs: list[Training]) -> None:
-    work: list[Group | Pack] = [*groups(programs)]
-    parts = [group for unit in units_of(work, 2) for group in unit]
-    assert all(len(unit) == 1 for unit in units_of(work, 2))
-    assert sorted(len(part.trainings) for part in parts) == [1, 1, 2, 2, 6, 6]
-    many = replace(work[0], trainings=tuple(programs[:16]))
-    first, second = (unit[0].trainings for unit in units_of([many], 2))
-    assert (first, second) == (many.trainings[::2], many.trainings[1::2])
+def test_a_run_that_is_a_small_part_of_the_work_is_not_shared(programs: list[Training]) -> None:
+    long = [
+        replace(each, epochs=20_000, batch_size=size)
+        for size in (16, 24, 32, 40, 48, 56)
+        for each in programs
+    ]
+    work: list[Group | Pack] = [*packs(long, 2)]
+    assert all(len(unit) in (1, 2, 6) for unit in units_of(work, 2))
+    assert len(units_of(work, 2)) == 18
 
 
 @pytest.mark.slow
