@@ -140,7 +140,8 @@ def sentence(agreement: Agreement, metric: str, unit: str, delta: float) -> str:
         else "the mean of no rival does"
     )
     told.append(
-        f"Of {quantity_text(agreement.pairs, 'pairs')} {agreement.outcomes_differ} fall on another side of "
+        f"Of {quantity_text(agreement.pairs, 'pairs')} {agreement.outcomes_differ} "
+        f"{'falls' if agreement.outcomes_differ == 1 else 'fall'} on another side of "
         f"plus or minus {quantity_text(delta, unit)}; {means}."
     )
     return " ".join(told)

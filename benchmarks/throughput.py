@@ -160,7 +160,7 @@ def ours(engine: str, spec: Path, home: Path) -> Timed:
     results = [entry.result for entry in record.entries]
     scores = (result.metrics.get("test_accuracy", 0.0) for result in results)
     training, checking = (
-        sum(result.seconds + result.build_seconds for result in some)
+        sum(result.seconds + result.build_seconds for result in some) if some else None
         for some in (results, record.checks.values())
     )
     return Timed(seconds, fmean(scores), training, checking)

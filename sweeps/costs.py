@@ -134,8 +134,7 @@ def _seconds(units: Sequence[Sequence[Group | Pack]], scales: tuple[float, float
     """Return the time that each of what a process is given at once takes, its start left out."""
     training_scale, build_scale = scales
     return [
-        build_scale * speeds.of_programs(unit) + training_scale * speeds.of_trainings(unit)
-        for unit in units
+        build_scale * speeds.of_programs(unit) + training_scale * speeds.of_trainings(unit) for unit in units
     ]
 
 

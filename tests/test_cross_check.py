@@ -116,6 +116,8 @@ def test_engines_that_agree(training: Training) -> None:
     assert found is not None
     assert (found.largest, found.outcomes_differ, found.rivals_differ) == (0.0, 0, ())
     assert sentence(found, "test_accuracy", "points", 1.0).endswith("; the mean of no rival does.")
+    one = dataclasses.replace(found, blocks=1, pairs=1, outcomes_differ=1)
+    assert "Of 1 pair 1 falls on another side" in sentence(one, "test_accuracy", "points", 1.0)
 
 
 def test_the_reference_itself_needs_no_check(training: Training) -> None:
