@@ -68,6 +68,8 @@ def configure(threads: int) -> str:
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     os.environ["NPROC"] = str(threads)
     jax.config.update("jax_default_matmul_precision", "highest")
+    # XLA's own caches would make the path of the folder a part of what a compiled program is found by.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     keras.config.set_floatx("float32")
     device = jax.devices()[0]
     return "cpu" if device.platform == "cpu" else device.device_kind

@@ -3,6 +3,7 @@
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,11 +177,14 @@ def _train_counting(work: Sequence[Pack]) -> tuple[list[list[TrainingResult]], i
 
 
 @pytest.mark.slow
-def test_another_process_finds_the_programs_compiled_and_gives_the_same(
+def test_another_process_finds_the_programs_compiled_wherever_the_home_is_now(
     blocks: list[Training], tmp_path: Path
 ) -> None:
-    with process_with("population", tmp_path) as first, process_with("population", tmp_path) as second:
+    here, there = tmp_path / "here", tmp_path / "there"
+    with process_with("population", here) as first:
         cold, _, compiled = first.submit(_train_counting, [packed(blocks)]).result()
+    shutil.copytree(here, there)
+    with process_with("population", there) as second:
         warm, found, compiled_again = second.submit(_train_counting, [packed(blocks)]).result()
     assert compiled >= 2
     assert (found, compiled_again) == (compiled, 0)
