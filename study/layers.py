@@ -116,6 +116,18 @@ class FromTraining(keras.initializers.Initializer):
         return ops.zeros(shape, dtype=dtype)
 
 
+class GlorotFromStreams(keras.initializers.GlorotUniform):
+    """Marks a kernel that starts from Glorot's uniform distribution whatever the training's initializer is.
+
+    As with `FromTraining`, the kernel is zero until it is assigned: JAX would compile Keras' own draw, for
+    a second, once for each shape.
+    """
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Return zeros."""
+        return ops.zeros(shape, dtype=dtype)
+
+
 BATCH_NORMALIZATION = {"momentum": 0.9, "epsilon": 1e-3}
 """Constants of batch normalization (Ioffe & Szegedy 2015). The momentum is below Keras' 0.99: short
 trainings have a few hundred steps, in which the slower average never arrives."""
@@ -138,6 +150,11 @@ def activate(
 def dense(units: int, rates: Rates) -> keras.layers.Dense:
     """Return a hidden dense layer: the training's initializer and penalty on its kernel."""
     return keras.layers.Dense(units, kernel_initializer=FromTraining(), kernel_regularizer=Penalty(rates))
+
+
+def logits(classes: int) -> keras.layers.Dense:
+    """Return a dense output layer."""
+    return keras.layers.Dense(classes, kernel_initializer=GlorotFromStreams())
 
 
 def convolution(

@@ -176,6 +176,7 @@ def test_hidden_kernels_start_by_the_training_and_are_penalized_the_output_is_no
     *hidden, output = [scheme for variable, scheme in found if variable.name == "kernel"]
     assert set(hidden) == {None}
     assert output == INITIALIZERS["glorot_uniform"]
+    assert not any(np.asarray(variable).any() for variable, _ in found if variable.name == "kernel")
     rates.assign(replace(training, regularizer="l1", regularizer_strength=1.0))
     for (variable, _), value in zip(found, draw(found, training), strict=True):
         variable.assign(value)

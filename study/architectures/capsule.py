@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from study.architectures.widths import widened
-from study.layers import Rates, activate, convolution, dropped
+from study.layers import GlorotFromStreams, Rates, activate, convolution, dropped
 
 DIMENSION = 16
 """Numbers of each class's capsule."""
@@ -86,6 +86,6 @@ def build(
             x = activate(x, activation, batch_normalization=batch_normalization)
         x = dropped(keras.layers.AveragePooling2D(2)(x) if site == 0 else x, rates, site)
     x = keras.layers.Reshape((-1, x.shape[-1]))(x)
-    x = keras.layers.Dense(classes * DIMENSION, use_bias=False)(x)
+    x = keras.layers.Dense(classes * DIMENSION, use_bias=False, kernel_initializer=GlorotFromStreams())(x)
     x = keras.layers.Reshape((-1, classes, DIMENSION))(x)
     return keras.Model(inputs, Routing(routings)(x))

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from study.layers import Rates, activate, convolution, dense, dropped
+from study.layers import Rates, activate, convolution, dense, dropped, logits
 
 
 def build(
@@ -39,4 +39,4 @@ def build(
     for layer in range(1, depth - 2):
         x = activate(dense(width, rates)(x), activation, batch_normalization=batch_normalization)
         x = dropped(x, rates, layer)
-    return keras.Model(inputs, keras.layers.Dense(classes)(x))
+    return keras.Model(inputs, logits(classes)(x))

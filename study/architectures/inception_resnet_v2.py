@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from study.architectures.widths import widened
-from study.layers import Rates, convolution, dropped, normalize
+from study.layers import Rates, convolution, dropped, logits, normalize
 
 Size = int | tuple[int, int]
 Branch = Sequence[tuple[int, Size]]
@@ -99,4 +99,4 @@ def build(
             pooled = keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
             x = keras.layers.Concatenate()([*branched(x, REDUCTIONS[stage], strides=2), pooled])
     x = keras.layers.GlobalAveragePooling2D()(convolved(x, LAST, 1))
-    return keras.Model(inputs, keras.layers.Dense(classes)(dropped(x, rates, 0)))
+    return keras.Model(inputs, logits(classes)(dropped(x, rates, 0)))

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from study.architectures.widths import widened
-from study.layers import Rates, activate, convolution, dense, dropped
+from study.layers import Rates, activate, convolution, dense, dropped, logits
 
 
 def build(
@@ -30,4 +30,4 @@ def build(
         x = dropped(keras.layers.MaxPooling2D(2)(x), rates, site)
     x = dense(widened(500, width_multiplier), rates)(keras.layers.Flatten()(x))
     x = dropped(activate(x, activation, batch_normalization=batch_normalization), rates, 2)
-    return keras.Model(inputs, keras.layers.Dense(classes)(x))
+    return keras.Model(inputs, logits(classes)(x))

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from study.architectures.widths import widened
-from study.layers import Rates, convolution, dense, dropped, normalize
+from study.layers import Rates, convolution, dense, dropped, logits, normalize
 
 
 def build(
@@ -33,4 +33,4 @@ def build(
             x = activated(convolution(widened(filters, width_multiplier), 3, rates)(x))
         x = dropped(keras.layers.MaxPooling2D(2)(x), rates, site)
     x = activated(dense(widened(512, width_multiplier), rates)(keras.layers.Flatten()(x)))
-    return keras.Model(inputs, keras.layers.Dense(classes)(dropped(x, rates, 2)))
+    return keras.Model(inputs, logits(classes)(dropped(x, rates, 2)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from study.layers import Rates, activate, dense, dropped
+from study.layers import Rates, activate, dense, dropped, logits
 
 
 def build(
@@ -32,4 +32,4 @@ def build(
     for layer in range(depth - 1):
         x = activate(dense(width, rates)(x), activation, batch_normalization=batch_normalization)
         x = dropped(x, rates, layer)
-    return keras.Model(inputs, keras.layers.Dense(classes)(x))
+    return keras.Model(inputs, logits(classes)(x))

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from study.architectures.widths import widened
-from study.layers import Rates, activate, convolution, dropped, normalize
+from study.layers import Rates, activate, convolution, dropped, logits, normalize
 
 FILTERS = (16, 32, 64)
 """Filters of the three stages."""
@@ -50,4 +50,4 @@ def build(
         y = normalize(y, batch_normalization=batch_normalization)
         shortcut = convolution(filters, 1, rates, strides=2)(x) if halved else x
         x = keras.layers.Activation(activation)(keras.layers.Add()([shortcut, y]))
-    return keras.Model(inputs, keras.layers.Dense(classes)(keras.layers.GlobalAveragePooling2D()(x)))
+    return keras.Model(inputs, logits(classes)(keras.layers.GlobalAveragePooling2D()(x)))

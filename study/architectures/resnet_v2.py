@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from study.architectures.widths import widened
-from study.layers import Rates, activate, convolution, dropped
+from study.layers import Rates, activate, convolution, dropped, logits
 
 FIRST = 16
 FILTERS = ((16, 64), (64, 128), (128, 256))
@@ -52,4 +52,4 @@ def build(
         shortcut = convolution(outer, 1, rates, strides=strides)(x) if block == 0 else x
         x = keras.layers.Add()([shortcut, y])
     x = keras.layers.GlobalAveragePooling2D()(activated(x))
-    return keras.Model(inputs, keras.layers.Dense(classes)(x))
+    return keras.Model(inputs, logits(classes)(x))

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from study.architectures.widths import widened
-from study.layers import Rates, activate, convolution, dropped
+from study.layers import GlorotFromStreams, Rates, activate, convolution, dropped
 
 FIRES = ((128, 16), (128, 16), (256, 32), (256, 32), (384, 48), (384, 48), (512, 64), (512, 64))
 """Filters that fire modules 2 to 9 return, and those they squeeze to."""
@@ -47,5 +47,5 @@ def build(
         x = keras.layers.Add()([wide, x]) if number in BYPASSED else wide
         if number in POOLED:
             x = keras.layers.MaxPooling2D(2)(x)
-    x = keras.layers.Conv2D(classes, 1)(dropped(x, rates, 0))
+    x = keras.layers.Conv2D(classes, 1, kernel_initializer=GlorotFromStreams())(dropped(x, rates, 0))
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from study.errors import InputError
-from study.layers import FromTraining, Penalty, Rates, activate, convolution, dropped
+from study.layers import FromTraining, GlorotFromStreams, Penalty, Rates, activate, convolution, dropped
 
 
 def build(
@@ -77,7 +77,7 @@ def build(
         filters = width * 2**level
         x = keras.layers.Concatenate()([bridge, _upsampling(filters, rates)(x)])
         x = twice(activate(x, activation, batch_normalization=batch_normalization), filters)
-    return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 1, kernel_initializer=GlorotFromStreams())(x))
 
 
 def _upsampling(filters: int, rates: Rates) -> keras.layers.Conv2DTranspose:
