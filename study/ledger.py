@@ -3,22 +3,18 @@
 Two files lie side by side. `ledger.jsonl` opens with a header (schema, environment), then holds the
 question and one line per training, a line where packs had to become smaller, one where the sweep stopped
 early, and one per training that the reference engine repeated; `curves.jsonl` holds the learning curves.
-A line is `<crc32 of the JSON, 8 hex digits> <canonical JSON>`. A training is recorded when its ledger line
-is on disk; its curve is written before.
+The form of a line is in `study.ledger_lines`. A training is recorded when its ledger line is on disk; its
+curve is written before.
 
-A driver that is killed while writing leaves a last line that is torn: it is recognised by its
-missing newline or wrong checksum and dropped, and the training is done again. A bad line anywhere
-else is damage, and an error that says what may be deleted and what not. Duplicate lines do no harm: the first
-one counts.
+What was in a torn last line is done again. A bad line anywhere else is damage, and an error that says what
+may be deleted and what not. Duplicate lines do no harm: the first one counts.
 """
 
 import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
-from json import loads
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -26,10 +22,11 @@ from typing import Any, Literal, Self, TypeVar
 from study.environment import compatible
 from study.errors import InputError
 from study.ledger_damage import curve_advice, ledger_advice, with_its_trainings
+from study.ledger_lines import cut_torn_line, decode, encode, whole_lines
 from study.question import Question
 from study.reports import Split
 from study.shapes import fits, misfit
-from study.training import Configuration, Level, Training, TrainingResult, canonical_json
+from study.training import Configuration, Level, Training, TrainingResult
 
 SCHEMA = "mishstudy-ledger/1"
 
@@ -117,73 +114,10 @@ class Record:
         return self.fingerprints[0]["data"]["guess"].get(kind)
 
 
-def encode(value: Any) -> bytes:
-    """Return one line: checksum, canonical JSON, newline."""
-    body = canonical_json(value).encode()
-    return b"%08x %s\n" % (zlib.crc32(body), body)
-
-
-def _decode(line: bytes) -> Any:
-    """Return the value of one line without its newline, or None where the checksum says otherwise."""
-    checksum, _, body = line.partition(b" ")
-    if checksum != b"%08x" % zlib.crc32(body):
-        return None
-    try:
-        return loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _lines(path: Path, advice: Callable[[bytes, int], str]) -> Iterator[tuple[Any, int, bytes]]:
-    """Yield each whole line's value, its number and its bytes; stop before a torn last line.
-
-    Parameters
-    ----------
-    path : Path
-        Ledger or learning curves.
-    advice : callable
-        Says what to do about a damaged line with a number.
-
-    Raises
-    ------
-    InputError
-        If a line other than the last one is damaged, or the file cannot be read.
-    """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); restore the file from a copy.") from None
-    with file:
-        for number, line in enumerate(file, start=1):
-            value = _decode(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
-            if value is None:
-                if file.read(1):
-                    raise InputError(
-                        f"{path}, line {number} is damaged (its checksum does not match); "
-                        f"restore the file from a copy{advice(line, number)}."
-                    )
-                return
-            yield value, number, line
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Truncate `path` to its last whole line; lines before the last one are not looked at."""
-    if path.exists():
-        content = path.read_bytes()
-        end = content.rfind(b"\n") + 1
-        last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
-        if end and _decode(content[last : end - 1]) is None:
-            end = last
-        if end < len(content):
-            with path.open("r+b") as file:
-                file.truncate(end)
-                os.fsync(file.fileno())
-
-
 def _configurations(path: Path) -> set[int]:
     """Return the configurations that have their line."""
     with path.open("rb") as file:
-        lines = [_decode(line[:-1]) for line in file if b'"kind":"configuration"' in line]
+        lines = [decode(line[:-1]) for line in file if b'"kind":"configuration"' in line]
     return {line["index"] for line in lines if line is not None and line["kind"] == "configuration"}
 
 
@@ -198,7 +132,7 @@ def read_curves(path: Path) -> dict[str, _Curve]:
     if not file.exists():
         return {}
     curves: dict[str, _Curve] = {}
-    for line, number, whole in _lines(file, curve_advice):
+    for line, number, whole in whole_lines(file, curve_advice):
         try:
             curves[line["digest"]] = _as(_Curve, line["curve"])
         except _OTHER_FORM:
@@ -225,7 +159,7 @@ def read(path: Path, *, curves: bool = True) -> Record:
     if not path.exists():
         raise InputError(f"there is no ledger at {path}; run `mishstudy sweep` first.")
     reading = _Reading(path, read_curves(path) if curves else {})
-    for line, number, whole in _lines(path, ledger_advice):
+    for line, number, whole in whole_lines(path, ledger_advice):
         try:
             reading.take(line, number)
         except _OTHER_FORM:
@@ -383,8 +317,8 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(path)
-        _cut_torn_line(curves_path(path))
+        cut_torn_line(path)
+        cut_torn_line(curves_path(path))
         self._configurations = _configurations(path) if path.exists() else set[int]()
         self._ledger = path.open("ab")
         self._curves = curves_path(path).open("ab")

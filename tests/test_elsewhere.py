@@ -17,7 +17,7 @@ import pytest
 from sweep_ends import assert_the_same_end
 from sweep_runs import SPEC, Sweep, run, start, timeless, wait_until, write_spec
 
-from study import ledger
+from study.ledger_lines import encode
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -77,7 +77,7 @@ def test_nothing_is_ordered_by_the_clock(undisturbed: Sweep, half: Sweep, year: 
     first, *rest = half.ledger.read_bytes().splitlines(keepends=True)
     header = json.loads(first.partition(b" ")[2])
     header["started"] = f"{year}-01-01T00:00:00+00:00"
-    half.ledger.write_bytes(ledger.encode(header) + b"".join(rest))
+    half.ledger.write_bytes(encode(header) + b"".join(rest))
     then = (year - 1970) * 365.25 * 24 * 3600
     for path in half.home.rglob("*"):
         os.utime(path, (then, then))

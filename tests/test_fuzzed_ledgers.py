@@ -16,6 +16,7 @@ from test_ledger import entry, written
 from study import ledger
 from study.errors import InputError
 from study.ledger import Ledger, Record, curves_path
+from study.ledger_lines import encode
 from study.reports import Split
 from study.training import Status, Training
 
@@ -201,7 +202,7 @@ def test_an_environment_of_another_form_is_named(
     (place,) = [each for each, line in enumerate(lines) if f'"kind":"{kind}"'.encode() in line]
     value = json.loads(lines[place][9:])
     change(value["fingerprint"])
-    lines[place] = ledger.encode(value)
+    lines[place] = encode(value)
     path.write_bytes(b"".join(lines))
     with pytest.raises(InputError, match=rf"line {place + 1} {NOT_OURS}, .* held the environment of the re"):
         ledger.read(path)

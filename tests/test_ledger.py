@@ -12,7 +12,8 @@ from simulated_record import FINGERPRINT
 from study import ledger
 from study.environment import compatible, differences
 from study.errors import InputError
-from study.ledger import Entry, Ledger, encode
+from study.ledger import Entry, Ledger
+from study.ledger_lines import encode
 from study.question import Factor, Question
 from study.reports import Split
 from study.training import Configuration, Status, Training, TrainingResult

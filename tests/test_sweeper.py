@@ -16,6 +16,7 @@ from sweep_runs import SPEC, Sweep, run, timeless, write_spec
 
 from study import ledger
 from study.ledger import Entry
+from study.ledger_lines import encode
 from study.training import Status
 from sweeps.home import OWN_NAMES
 
@@ -69,7 +70,7 @@ def forge_version(sweep: Sweep, package: str, version: str) -> None:
     header = json.loads(first.partition(b" ")[2])
     assert package in header["fingerprint"]["versions"]
     header["fingerprint"]["versions"][package] = version
-    sweep.ledger.write_bytes(ledger.encode(header) + b"".join(rest))
+    sweep.ledger.write_bytes(encode(header) + b"".join(rest))
 
 
 def test_a_second_run_trains_nothing_and_prints_the_same(finished: Sweep) -> None:
