@@ -8,7 +8,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -25,6 +25,9 @@ from sweeps.home import Home
 from sweeps.operations import input_shape, known_size, operations, size
 from sweeps.speeds import SPEEDS
 from sweeps.workers import units_of
+
+AROUND_SECONDS = 8.0
+"""Before the first training process starts and after the last one ends: imports, table, figures, report."""
 
 GPU_TERAFLOPS = 5.0
 """What a GPU is taken to sustain in float32."""
@@ -110,13 +113,14 @@ def cost_of(
     repeating = units_of(groups(repeated), workers)
     check_seconds = _wall_clock(cross_check.REFERENCE, _seconds(repeating, check_scales), workers)
     missing = [each for each in trainings if each.digest not in done]
+    around = AROUND_SECONDS if seconds or repeating else 0.0
     return Cost(
         trainings=len(missing),
         programs=len(members),
         members_per_program=(sizes[0], int(median(sizes)), sizes[-1]),
         checks=len(repeated),
         workers=workers,
-        seconds=_wall_clock(engine, seconds, workers) + check_seconds,
+        seconds=around + _wall_clock(engine, seconds, workers) + check_seconds,
         check_seconds=check_seconds,
         training_seconds=sum(seconds),
         memory_mib=SPEEDS[engine].process_mib + max(map(_memory_mib, trainings), default=0.0),
@@ -164,7 +168,10 @@ def _calibration(engine: str, timed: Mapping[str, list[Entry]]) -> tuple[tuple[f
 
 
 def _timings(home: Home) -> tuple[dict[str, list[Entry]], list[Path]]:
-    """Return the timed trainings of a home by their engine, and the ledgers that cannot be read."""
+    """Return the finished trainings of a home by their engine, and the ledgers that cannot be read.
+
+    What the reference engine repeats of a sweep of the other one is timed as well.
+    """
     timed = defaultdict[str, list[Entry]](list)
     damaged: list[Path] = []
     for name in home.sweeps():
@@ -175,8 +182,17 @@ def _timings(home: Home) -> tuple[dict[str, list[Entry]], list[Path]]:
             continue
         engines = {fingerprint["engine"] for fingerprint in record.fingerprints}
         if len(engines) == 1:
-            timed[engines.pop()] += [each for each in record.entries if each.result.status is Status.OK]
-    return timed, damaged
+            timed[engines.pop()] += record.entries
+        timed[cross_check.REFERENCE] += [
+            replace(each, result=record.checks[each.result.digest])
+            for each in record.entries
+            if each.result.digest in record.checks
+        ]
+    finished = {
+        engine: [each for each in entries if each.result.status is Status.OK]
+        for engine, entries in timed.items()
+    }
+    return finished, damaged
 
 
 def _memory_mib(training: Training) -> float:

@@ -59,19 +59,19 @@ class Speed:
 
 SPEEDS = {
     "fit": Speed(
-        epoch=0.003,
-        layer_step=0.00006,
-        flops=8e10,
-        build=0.4,
-        build_layer=0.2,
+        epoch=0.006,
+        layer_step=0.00009,
+        flops=5e10,
+        build=1.0,
+        build_layer=0.15,
         start=8.0,
         process_mib=1300.0,
     ),
     "population": Speed(
-        epoch=0.0005,
-        layer_step=0.000005,
-        flops=8e10,
-        build=0.8,
+        epoch=0.001,
+        layer_step=0.000007,
+        flops=5e10,
+        build=1.4,
         build_layer=0.1,
         start=5.0,
         process_mib=700.0,

@@ -19,6 +19,7 @@ from study.programs import program_of
 from study.training import Status, TrainingResult
 from study.tuning import Tuning
 from sweeps import cross_check, design
+from sweeps.costs import AROUND_SECONDS
 from sweeps.design import PlannedTraining
 from sweeps.engines import choose
 from sweeps.home import Home
@@ -34,11 +35,11 @@ def planned(spec: SweepSpec, home: Path, engine: str = "fit") -> Plan:
     return make_plan(spec, Home(home), *choose(engine, spec))
 
 
-def record(home: Path, spec: SweepSpec, entries: list[Entry]) -> None:
-    """Write results into the ledger of a home, as a sweep of the engine `fit` does."""
+def record(home: Path, spec: SweepSpec, entries: list[Entry], engine: str = "fit") -> None:
+    """Write results into the ledger of a home, as a sweep of an engine does."""
     path = Home(home).ledger(spec.name)
     question = spec.question_for_analysis(spec.configurations, len(entries))
-    ledger.create(path, FINGERPRINT, "2026-01-01T00:00:00+00:00", question)
+    ledger.create(path, {**FINGERPRINT, "engine": engine}, "2026-01-01T00:00:00+00:00", question)
     with Ledger(path) as book:
         for entry in entries:
             book.append(entry)
@@ -120,7 +121,7 @@ def test_several_processes_take_what_is_next_as_soon_as_they_are_free(
     alike = [[item for item in items if program_of(item.training) == program] for program in programs]
     longest = max(sum(assumed(speed, some)) for some in alike)
     cost = planned(spec, tmp_path).cost
-    soonest = speed.start + sum(assumed(speed, items)) / 3
+    soonest = AROUND_SECONDS + speed.start + sum(assumed(speed, items)) / 3
     assert soonest - 1e-6 <= cost.seconds < soonest + longest
 
 
@@ -131,7 +132,7 @@ def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
     build, train = assumed(speed, items)
     plan = planned(spec, tmp_path)
     assert plan.cost.training_seconds == pytest.approx(build + train)
-    assert plan.cost.seconds == pytest.approx(speed.start + build + train)
+    assert plan.cost.seconds == pytest.approx(AROUND_SECONDS + speed.start + build + train)
     assert plan.cost.basis == f"No timings in this home yet, so times are assumed: {speed.words}."
 
     other = parse(edited({"name": "other", "seed": 1}), "o.toml")
@@ -147,6 +148,24 @@ def test_times_are_assumed_and_then_those_of_the_home(tmp_path: Path) -> None:
         "This home has 0 of the 10 timings of the engine population that are needed, so times are assumed: "
         f"{SPEEDS['population'].words}."
     )
+
+
+@pytest.mark.usefixtures("one_process")
+def test_what_was_repeated_by_the_reference_times_it_too(tmp_path: Path) -> None:
+    spec = parse(PAIRED, "s.toml")
+    other = parse(edited({"name": "other", "seed": 1}), "o.toml")
+    assumed_check = planned(spec, tmp_path, "population").cost.check_seconds
+    items, fast, slow = design.trainings(other)[:12], SPEEDS["population"], SPEEDS["fit"]
+    record(
+        tmp_path, other, [trained(item, seconds=fast.training(item.training)) for item in items], "population"
+    )
+    with Ledger(Home(tmp_path).ledger("other")) as book:
+        for item in items:
+            seconds, build = 3 * slow.training(item.training), 3 * slow.program(item.training)
+            book.check(trained(item, seconds=seconds, build=build).result)
+    cost = planned(spec, tmp_path, "population").cost
+    assert cost.check_seconds - slow.start == pytest.approx(3 * (assumed_check - slow.start))
+    assert cost.basis == "Times are scaled by 12 trainings of the engine population in this home."
 
 
 def test_a_damaged_ledger_of_another_sweep_is_told_and_gives_no_timings(tmp_path: Path) -> None:
