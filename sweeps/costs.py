@@ -22,7 +22,7 @@ from study.training import Status, Training
 from sweeps import cross_check, speeds
 from sweeps.engines import device_kind, grouped
 from sweeps.home import Home
-from sweeps.operations import input_shape, known_size, operations, size
+from sweeps.operations import input_shape, known_size, operations, scoring, size
 from sweeps.speeds import SPEEDS
 from sweeps.workers import units_of
 
@@ -125,7 +125,7 @@ def cost_of(
         training_seconds=sum(seconds),
         memory_mib=SPEEDS[engine].process_mib + max(map(_memory_mib, trainings), default=0.0),
         basis=basis,
-        gpu_seconds=sum(map(operations, missing)) / (teraflops * 1e12),
+        gpu_seconds=sum(operations(each) + scoring(each) for each in missing) / (teraflops * 1e12),
         gpu_basis=(
             f"Of a GPU there is the arithmetic alone, at an assumed {teraflops:g} TFLOP/s in float32 "
             f"({teraflops / _A100_TERAFLOPS:.0%} of what an A100 is specified for): a guess, never measured "

@@ -8,14 +8,16 @@ from study.training import Training
 
 
 def operations(training: Training) -> float:
-    """Return the floating point operations of a training: of its steps, and of what is scored.
-
-    Validation images are scored after each epoch, training and test images at the end.
-    """
+    """Return the floating point operations of a training: all steps, and validation after each epoch."""
     card = DATASETS.get(training.dataset)
-    held_out = (card.validation_size, card.test_size) if card else (0, 0)
-    scored = training.epochs * held_out[0] + _images(training) + held_out[1]
-    return steps(training) * _of_step(training) + 2.0 * size(training)[1] * scored
+    validated = training.epochs * card.validation_size if card else 0
+    return steps(training) * step_operations(training) + 2.0 * size(training)[1] * validated
+
+
+def scoring(training: Training) -> float:
+    """Return the floating point operations of scoring training and test images when a training has ended."""
+    card = DATASETS.get(training.dataset)
+    return 2.0 * size(training)[1] * (_images(training) + (card.test_size if card else 0))
 
 
 def steps(training: Training) -> int:
@@ -23,7 +25,7 @@ def steps(training: Training) -> int:
     return training.epochs * (_images(training) // training.batch_size)
 
 
-def _of_step(training: Training) -> float:
+def step_operations(training: Training) -> float:
     """Return the floating point operations of one step: forward, and backward to inputs and weights."""
     return 6.0 * size(training)[1] * training.batch_size
 

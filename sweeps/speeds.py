@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from study.packing import Group, Pack
 from study.training import Training
-from sweeps.operations import operations, size, steps
+from sweeps.operations import operations, scoring, size, steps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +38,14 @@ class Speed:
     process_mib: float
 
     def training(self, training: Training) -> float:
-        """Return the time of one training, without building its program."""
+        """Return the time of one training, without building its program; scoring at its end is left out."""
         layer_steps = steps(training) * size(training)[0]
         overhead = training.epochs * self.epoch + layer_steps * self.layer_step
         return overhead + operations(training) / self.flops
+
+    def scoring(self, training: Training) -> float:
+        """Return the time of scoring a training at its end, which is no part of its recorded seconds."""
+        return scoring(training) / self.flops
 
     def program(self, training: Training) -> float:
         """Return the time to build the program of a training."""
@@ -87,10 +91,11 @@ def of_programs(groups: Sequence[Group | Pack]) -> float:
 
 
 def of_trainings(groups: Sequence[Group | Pack]) -> float:
-    """Return the seconds that all places of groups train, those that are filled with repetitions too."""
+    """Return the seconds that all places of groups take, those that are filled with repetitions too."""
     return sum(
-        _speed(group).training(each)
+        speed.training(each) + speed.scoring(each)
         for group in groups
+        for speed in [_speed(group)]
         for each in (group.members if isinstance(group, Pack) else group.trainings)
     )
 

@@ -16,14 +16,14 @@ from study import ledger
 from study.ledger import Entry, Ledger
 from study.packing import MEMBERS
 from study.programs import program_of
-from study.training import Status, TrainingResult
+from study.training import Status, Training, TrainingResult
 from study.tuning import Tuning
 from sweeps import cross_check, design
 from sweeps.costs import AROUND_SECONDS
 from sweeps.design import PlannedTraining
 from sweeps.engines import choose
 from sweeps.home import Home
-from sweeps.operations import operations
+from sweeps.operations import operations, scoring
 from sweeps.plan import Plan, make_plan, planned_trainings
 from sweeps.plan_page import render
 from sweeps.spec import SweepSpec, parse
@@ -58,17 +58,24 @@ def trained(
     return Entry(training=item.training, configuration=item.configuration, result=result)
 
 
+def whole(speed: Speed, training: Training) -> float:
+    """Return what a training takes by a speed, its scoring included."""
+    return speed.training(training) + speed.scoring(training)
+
+
 def assumed(speed: Speed, items: list[PlannedTraining]) -> tuple[float, float]:
     """Return what building the programs of trainings, and training them, takes by a speed."""
     first = {program_of(item.training): item.training for item in items}
-    return sum(map(speed.program, first.values())), sum(speed.training(item.training) for item in items)
+    return sum(map(speed.program, first.values())), sum(whole(speed, item.training) for item in items)
 
 
 def test_the_time_on_a_gpu_is_the_arithmetic_of_what_is_left_at_a_stated_rate(tmp_path: Path) -> None:
     spec = parse(PAIRED, "s.toml")
     items = design.trainings(spec)
     plan = make_plan(spec, Home(tmp_path), *choose("fit", spec), teraflops=2.0)
-    assert plan.cost.gpu_seconds == pytest.approx(sum(operations(item.training) for item in items) / 2e12)
+    assert plan.cost.gpu_seconds == pytest.approx(
+        sum(operations(item.training) + scoring(item.training) for item in items) / 2e12
+    )
     assert "2 TFLOP/s" in plan.cost.gpu_basis
     assert "never measured" in plan.cost.gpu_basis
     assert planned(spec, tmp_path).cost.gpu_seconds == pytest.approx(plan.cost.gpu_seconds * 2 / 5)
@@ -256,7 +263,7 @@ def test_halving_counts_the_trainings_and_the_epochs_of_every_rung(tmp_path: Pat
     # The plan knows that most of them are short; what is compiled is the same.
     other = planned(full, tmp_path, "fit")
     assert plan.cost.programs == other.cost.programs
-    one, all_ = (SPEEDS["fit"].training(replace(items[0], epochs=epochs)) for epochs in (1, 27))
+    one, all_ = (whole(SPEEDS["fit"], replace(items[0], epochs=epochs)) for epochs in (1, 27))
     per_epoch = (all_ - one) / 26
     saved = other.cost.training_seconds - plan.cost.training_seconds
     more = (27 + 9 + 3 + 1) - 27
