@@ -1,6 +1,7 @@
 """What all tests share: where real data lies, and a training to vary."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Small sweeps spend their time on starting processes.
 os.environ.setdefault("MISHSTUDY_WORKERS", "1")
+# What a script starts in the background ignores Ctrl-C, and hands that on; some tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
