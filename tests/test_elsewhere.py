@@ -101,7 +101,8 @@ def test_a_clock_that_jumps_while_a_sweep_runs_moves_nothing(undisturbed: Sweep,
     with start(*sweep.arguments, **faked) as driver:
         for jump, recorded in (("+4000d", 0), ("-4000d", 1)):
             wait_until(driver, lambda wanted=recorded: sweep.ledger.exists() and sweep.recorded >= wanted)
-            clock.write_text(jump)
+            (tmp_path / "next").write_text(jump)
+            (tmp_path / "next").replace(clock)  # whole at any moment: it is read at every look at the time
         _, errors = driver.communicate(timeout=280)
     assert driver.returncode == 0, errors
     with closing(sqlite3.connect(sweep.home / "mlflow.db")) as database:
