@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +25,7 @@ from sweeps import cross_check, design, plan
 from sweeps.costs import cost_of
 from sweeps.design import PlannedTraining
 from sweeps.engines import device_kind, grouped
-from sweeps.executors import ChildExecutor
+from sweeps.executors import ChildExecutor, child_environment
 from sweeps.home import Home
 from sweeps.looks import Looks
 from sweeps.monitor import Monitor
@@ -104,6 +105,8 @@ class Driver:
         self._workers = options.workers or count_for(device_kind(), spec.threads)
         if question.tuning is not None and question.tuning.adaptive:
             self._workers = 1  # a second process would be started anew for each of the small parts
+        self._compiled = home.compiled / digest_of(environment.processor())
+        self._environment = ExitStack()
         self._executor: Workers | RayProcess | None = None
         self._ledger: Ledger | None = None
         self._tracker: Tracker | None = None
@@ -119,6 +122,8 @@ class Driver:
         self, planned: list[PlannedTraining], to_train: list[PlannedTraining], missing: int, looks: Looks
     ) -> None:
         """Train what is missing and record it."""
+        if self._options.cluster is None:  # before the tracker has its thread
+            self._environment.enter_context(child_environment(self._spec.threads, self._compiled))
         known = self._record.entries if self._record else ()
         if missing:
             self._fingerprint = self._start(planned or plan.planned_trainings(self._spec), to_train)
@@ -339,7 +344,7 @@ class Driver:
             ChildExecutor,
             setup,
             log=log,
-            compiled=self._home.compiled / digest_of(environment.processor()),
+            compiled=self._compiled,
             retries=spec.retries,
             epoch_timeout=spec.epoch_timeout,
         )
@@ -387,6 +392,7 @@ class Driver:
             self._ledger.close()
         if self._tracker is not None:
             self._tracker.close()
+        self._environment.close()
 
 
 def refuse_other_environment(record: Record, fingerprint: Mapping[str, Any], path: Path) -> None:

@@ -105,7 +105,7 @@ class ChildExecutor:
         """Start the child and wait for nothing; `steps` waits for what `start` does."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        with _environment(self._setup.threads, self._compiled):
+        with child_environment(self._setup.threads, self._compiled):
             arguments = (theirs, self._setup, self._log)
             self._process = context.Process(target=serve, args=arguments, daemon=True)
             self._process.start()
@@ -301,8 +301,19 @@ def _smaller(groups: Sequence[Group | Pack], split: Split) -> list[Group | Pack]
 
 
 @contextmanager
-def _environment(threads: int, compiled: Path | None) -> Iterator[None]:
-    """Set what the child's libraries read while they load."""
+def child_environment(threads: int, compiled: Path | None) -> Iterator[None]:
+    """Set what the child's libraries read while they load.
+
+    What has its value already is left alone: a variable that is set while another thread looks for one can
+    end the process, so who starts children beside threads of its own enters this before those.
+
+    Parameters
+    ----------
+    threads : int
+        Intra-op threads.
+    compiled : Path or None
+        Where compiled programs are kept.
+    """
     wanted = {
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "OMP_NUM_THREADS": str(threads),
@@ -315,6 +326,7 @@ def _environment(threads: int, compiled: Path | None) -> Iterator[None]:
             "JAX_COMPILATION_CACHE_MAX_SIZE": str(_COMPILED_BYTES),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
+    wanted = {name: value for name, value in wanted.items() if os.environ.get(name) != value}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -14,7 +14,7 @@ import pytest
 from study.errors import InputError, RunError
 from study.packing import groups, packs
 from study.training import Status, Training, TrainingResult
-from sweeps.executors import ChildExecutor
+from sweeps.executors import ChildExecutor, child_environment
 from sweeps.training_process import Setup
 
 MINE = """
@@ -268,4 +268,20 @@ def test_the_environment_of_the_driver_is_left_alone(opened: Opener, training: T
     ready = executor.start()
     assert (ready.device, ready.jit) == ("cpu", True)
     assert ready.data["guess"].keys() >= {"accuracy", "loss"}
+    assert dict(os.environ) == before
+
+
+def test_what_the_environment_has_already_is_not_set_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setting one is not safe where another thread may look for one, as MLflow's does for the time zone."""
+    before, changed = dict(os.environ), list[object]()
+    with child_environment(1, tmp_path):
+        assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path)
+        with monkeypatch.context() as patch:
+            for name in ("putenv", "unsetenv"):
+                patch.setattr(os, name, lambda *given: changed.append(given))
+            with child_environment(1, tmp_path):
+                assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path)
+    assert not changed
     assert dict(os.environ) == before
