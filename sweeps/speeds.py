@@ -92,12 +92,12 @@ def of_programs(groups: Sequence[Group | Pack]) -> float:
 
 def of_trainings(groups: Sequence[Group | Pack]) -> float:
     """Return the seconds that all places of groups take, those that are filled with repetitions too."""
-    return sum(
-        speed.training(each) + speed.scoring(each)
-        for group in groups
-        for speed in [_speed(group)]
-        for each in (group.members if isinstance(group, Pack) else group.trainings)
-    )
+    seconds = 0.0
+    for group in groups:
+        speed = _speed(group)
+        places = group.members if isinstance(group, Pack) else group.trainings
+        seconds += sum(speed.training(each) + speed.scoring(each) for each in places)
+    return seconds
 
 
 def _speed(group: Group | Pack) -> Speed:
